@@ -1,0 +1,1 @@
+"""Commands, events and topics: what the contexts say to each other, and nothing else."""

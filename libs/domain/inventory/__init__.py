@@ -1,0 +1,1 @@
+"""Inventory: stock, reservations and the ledger of movements."""

@@ -1,0 +1,1 @@
+"""Orders: products and prices, orders, their timeline and the saga that drives them."""

@@ -1,0 +1,1 @@
+"""Payments: operations at an external provider, and the dispatcher that calls it."""

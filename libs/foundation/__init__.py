@@ -1,0 +1,1 @@
+"""The platform: everything a service needs that knows no business."""

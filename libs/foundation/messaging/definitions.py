@@ -1,0 +1,79 @@
+"""What a context declares to be run by a worker: a consumer's routes and its background loops."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from libs.foundation.database.connections import Pool
+from libs.foundation.database.transaction import Transaction
+
+M = TypeVar("M")
+S = TypeVar("S")
+
+
+class ConsumedTopic(Protocol):
+    """A topic as a consumer sees it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def accepts_unknown_types(self) -> bool: ...
+
+
+class Route(Generic[M]):
+    """Pairs a contract with its handler; a handler for another contract fails the type check.
+
+    The handler gets a wave: messages of one type, at most one per key, in offset order.
+    """
+
+    def __init__(
+        self, contract: type[M], handler: Callable[[Transaction, Sequence[M]], Awaitable[None]]
+    ) -> None:
+        self.contract = contract
+        self.handler = handler
+
+
+class ConsumerDefinition:
+    """A consumer: its name is its Kafka group id and the `consumer` of its inbox rows."""
+
+    def __init__(
+        self,
+        name: str,
+        topics: Sequence[ConsumedTopic],
+        decoders: Mapping[str, msgspec.json.Decoder[Any]],
+        routes: Sequence[Route[Any]],
+    ) -> None:
+        self.name = name
+        self.topics = tuple(topics)
+        self.decoders = decoders
+        self.handlers = {route.contract.type: route.handler for route in routes}
+
+
+Loop = Callable[["Stopping"], Awaitable[None]]
+
+
+class Stopping(Protocol):
+    """Set once the process drains (asyncio.Event has this shape)."""
+
+    def is_set(self) -> bool: ...
+    async def wait(self) -> object: ...
+
+
+class WorkerDefinition(Generic[S]):
+    """All a worker process runs for one context.
+
+    `background` opens what the loops need (an HTTP client, say) and yields the loops; each loop
+    returns soon after `stopping` is set.
+    """
+
+    def __init__(
+        self,
+        consumer: ConsumerDefinition,
+        settings: type[S],
+        background: Callable[[Pool, S], AbstractAsyncContextManager[Sequence[Loop]]],
+    ) -> None:
+        self.consumer = consumer
+        self.settings = settings
+        self.background = background

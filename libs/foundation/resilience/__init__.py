@@ -1,0 +1,1 @@
+"""Deadlines, retries with a budget, and the circuit breaker."""

@@ -1,0 +1,1 @@
+"""HTTP: problem details, idempotency, group commit, admission and health."""

@@ -1,0 +1,1 @@
+"""One linear history of raw SQL; each step has its way back."""

@@ -1,0 +1,314 @@
+"""Roles, and the messaging schema: outbox, cursor, lease, inbox, parking, operators' requests."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# Roles belong to the whole server; several databases of one server share them, so the way back
+# leaves them. Passwords are set by whoever runs the installation, never here.
+ROLES = """
+DO $$
+DECLARE
+    login text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'orderly_owner') THEN
+        CREATE ROLE orderly_owner NOLOGIN;
+    END IF;
+    FOREACH login IN ARRAY ARRAY[
+        'orderly_api', 'orderly_worker_orders', 'orderly_worker_inventory',
+        'orderly_worker_payments', 'orderly_outbox_relay', 'orderly_operator', 'orderly_reader'
+    ] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = login) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', login);
+        END IF;
+        EXECUTE format('ALTER ROLE %I SET transaction_timeout = %L', login, '30s');
+        EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', login, '10s');
+        EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', login, '1s');
+    END LOOP;
+EXCEPTION WHEN unique_violation OR duplicate_object THEN
+    -- Another database of this server is being migrated at this moment and has just made them.
+    NULL;
+END $$;
+DO $$
+BEGIN
+    EXECUTE format('GRANT orderly_owner TO %I', current_user);
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO orderly_owner', current_database());
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format(
+        'GRANT CONNECT ON DATABASE %I TO orderly_api, orderly_worker_orders,
+         orderly_worker_inventory, orderly_worker_payments, orderly_outbox_relay,
+         orderly_operator, orderly_reader', current_database());
+END $$;
+"""
+
+OUTBOX = """
+CREATE SCHEMA messaging AUTHORIZATION orderly_owner;
+SET ROLE orderly_owner;
+
+CREATE TABLE messaging.outbox (
+    written_at timestamptz NOT NULL DEFAULT now(),
+    seq bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    tid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    id uuid NOT NULL,
+    aggregatetype text NOT NULL,
+    aggregateid text NOT NULL,
+    type text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    source text NOT NULL,
+    sequence bigint,
+    occurred_at timestamptz NOT NULL,
+    traceparent text,
+    payload bytea NOT NULL,
+    replay boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (written_at, seq)
+) PARTITION BY RANGE (written_at);
+COMMENT ON TABLE messaging.outbox IS
+    'Insert-only. Order comes from seq, drawn while the row lock of the aggregate is held.';
+CREATE INDEX outbox_tid ON messaging.outbox (tid);
+CREATE INDEX outbox_seq ON messaging.outbox (seq);
+
+CREATE TABLE messaging.outbox_cursor (
+    written_at timestamptz NOT NULL DEFAULT now(),
+    epoch bigint NOT NULL,
+    n bigint NOT NULL,
+    prev pg_snapshot NOT NULL,
+    cur pg_snapshot,
+    last_seq bigint NOT NULL,
+    system_identifier text NOT NULL,
+    database_oid oid NOT NULL,
+    timeline integer NOT NULL,
+    PRIMARY KEY (written_at, epoch, n)
+) PARTITION BY RANGE (written_at);
+COMMENT ON TABLE messaging.outbox_cursor IS
+    'A log: the highest (epoch, n) counts. Rows of the outbox visible in prev are published;
+     of those visible in cur and not in prev, the ones up to last_seq.';
+CREATE INDEX outbox_cursor_latest ON messaging.outbox_cursor (epoch DESC, n DESC);
+
+CREATE TABLE messaging.relay_leases (
+    name text PRIMARY KEY,
+    epoch bigint NOT NULL,
+    holder text NOT NULL,
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 20);
+INSERT INTO messaging.relay_leases VALUES ('outbox', 0, 'nobody', '-infinity');
+
+CREATE TABLE messaging.outbox_parked_keys (
+    topic text NOT NULL,
+    key text NOT NULL,
+    reason text NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, key)
+);
+CREATE TABLE messaging.outbox_parked_rows (
+    seq bigint PRIMARY KEY,
+    id uuid NOT NULL,
+    aggregatetype text NOT NULL,
+    aggregateid text NOT NULL,
+    type text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    source text NOT NULL,
+    sequence bigint,
+    occurred_at timestamptz NOT NULL,
+    traceparent text,
+    payload bytea NOT NULL,
+    error text,
+    parked_at timestamptz NOT NULL DEFAULT now(),
+    resolution text CHECK (resolution IN ('released', 'skipped')),
+    resolved_at timestamptz
+);
+CREATE INDEX outbox_parked_rows_open ON messaging.outbox_parked_rows (topic, aggregateid, seq)
+    WHERE resolution IS NULL;
+RESET ROLE;
+"""
+
+CONSUMERS = """
+SET ROLE orderly_owner;
+CREATE TABLE messaging.inbox (
+    consumer text NOT NULL,
+    event_id uuid NOT NULL,
+    claimed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, event_id)
+) PARTITION BY RANGE (event_id);
+COMMENT ON TABLE messaging.inbox IS
+    'Partitioned on the UUIDv7 itself: by claim day one event could be claimed twice at midnight.';
+
+CREATE TABLE messaging.parked_keys (
+    consumer text NOT NULL,
+    topic text NOT NULL,
+    key text NOT NULL,
+    reason text NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (consumer, topic, key)
+);
+CREATE TABLE messaging.parked_messages (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consumer text NOT NULL,
+    topic text NOT NULL,
+    key text NOT NULL,
+    partition integer NOT NULL,
+    log_offset bigint NOT NULL,
+    event_id uuid,
+    type text,
+    headers jsonb NOT NULL,
+    body bytea,
+    error_code text NOT NULL,
+    error text NOT NULL,
+    attempts integer NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT now(),
+    resolution text CHECK (resolution IN ('retried', 'skipped')),
+    resolved_at timestamptz,
+    UNIQUE (consumer, topic, partition, log_offset)
+);
+CREATE INDEX parked_messages_open ON messaging.parked_messages (consumer, topic, key, id)
+    WHERE resolution IS NULL;
+
+CREATE TABLE messaging.operator_requests (
+    id uuid PRIMARY KEY,
+    owner text NOT NULL,
+    verb text NOT NULL CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover')),
+    topic text,
+    key text,
+    requested_by text NOT NULL,
+    reason text NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    outcome text
+);
+CREATE INDEX operator_requests_open ON messaging.operator_requests (owner, requested_at)
+    WHERE finished_at IS NULL;
+
+CREATE TABLE messaging.schema_contract (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    oldest_code_revision integer NOT NULL,
+    schema_revision integer NOT NULL
+);
+INSERT INTO messaging.schema_contract VALUES (true, 1, 1);
+RESET ROLE;
+"""
+
+# Ranges are half-open. Names carry the start in UTC; a partition that exists is left alone.
+PARTITIONS = """
+SET ROLE orderly_owner;
+CREATE FUNCTION messaging.make_time_partitions(
+    parent text, first timestamptz, step interval, ahead integer
+) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+    made integer := 0;
+    lower_bound timestamptz;
+    child text;
+BEGIN
+    IF parent NOT IN ('outbox', 'outbox_cursor') THEN
+        RAISE EXCEPTION 'messaging.% is not partitioned by time', parent;
+    END IF;
+    FOR i IN 0..ahead LOOP
+        lower_bound := first + i * step;
+        child := format('%s_%s', parent, to_char(lower_bound, 'YYYYMMDD"t"HH24MI'));
+        IF to_regclass(format('messaging.%I', child)) IS NULL THEN
+            EXECUTE format(
+                'CREATE TABLE messaging.%I PARTITION OF messaging.%I FOR VALUES FROM (%L) TO (%L)',
+                child, parent, lower_bound, lower_bound + step);
+            made := made + 1;
+        END IF;
+    END LOOP;
+    RETURN made;
+END $$;
+
+CREATE FUNCTION messaging.first_id_at(moment timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+RETURN (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0')
+    || repeat('0', 20))::uuid;
+
+CREATE FUNCTION messaging.make_inbox_partitions(first timestamptz, ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+    made integer := 0;
+    lower_bound timestamptz;
+    child text;
+BEGIN
+    FOR i IN 0..ahead LOOP
+        lower_bound := date_trunc('day', first) + i * interval '1 day';
+        child := format('inbox_%s', to_char(lower_bound, 'YYYYMMDD'));
+        IF to_regclass(format('messaging.%I', child)) IS NULL THEN
+            EXECUTE format(
+                'CREATE TABLE messaging.%I PARTITION OF messaging.inbox
+                 FOR VALUES FROM (%L) TO (%L)',
+                child, messaging.first_id_at(lower_bound),
+                messaging.first_id_at(lower_bound + interval '1 day'));
+            made := made + 1;
+        END IF;
+    END LOOP;
+    RETURN made;
+END $$;
+
+SELECT messaging.make_time_partitions('outbox', date_trunc('hour', now()), '1 hour', 24);
+SELECT messaging.make_time_partitions('outbox_cursor', date_trunc('hour', now()), '1 hour', 24);
+SELECT messaging.make_inbox_partitions(now() - interval '8 days', 10);
+
+INSERT INTO messaging.outbox_cursor
+    (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline)
+SELECT 0, 0, pg_current_snapshot(), NULL, 0, s.system_identifier::text, d.oid, c.timeline_id
+FROM pg_control_system() AS s, pg_control_checkpoint() AS c, pg_database AS d
+WHERE d.datname = current_database();
+RESET ROLE;
+"""
+
+RIGHTS = """
+SET ROLE orderly_owner;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA messaging FROM PUBLIC;
+GRANT USAGE ON SCHEMA messaging TO orderly_api, orderly_worker_orders, orderly_worker_inventory,
+    orderly_worker_payments, orderly_outbox_relay, orderly_operator, orderly_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA messaging TO orderly_reader, orderly_operator;
+GRANT SELECT ON messaging.schema_contract TO orderly_api, orderly_worker_orders,
+    orderly_worker_inventory, orderly_worker_payments, orderly_outbox_relay;
+
+-- No writer may choose seq, tid or written_at: a forged tid would never be published.
+GRANT INSERT (id, aggregatetype, aggregateid, type, topic, partition, source, sequence,
+    occurred_at, traceparent, payload) ON messaging.outbox
+    TO orderly_api, orderly_worker_orders, orderly_worker_inventory, orderly_worker_payments;
+
+GRANT SELECT ON messaging.outbox, messaging.outbox_cursor, messaging.relay_leases,
+    messaging.outbox_parked_keys, messaging.outbox_parked_rows, messaging.operator_requests
+    TO orderly_outbox_relay;
+GRANT INSERT (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline)
+    ON messaging.outbox_cursor TO orderly_outbox_relay;
+GRANT UPDATE (epoch, holder, expires_at) ON messaging.relay_leases TO orderly_outbox_relay;
+GRANT INSERT, DELETE ON messaging.outbox_parked_keys TO orderly_outbox_relay;
+GRANT INSERT, UPDATE (resolution, resolved_at) ON messaging.outbox_parked_rows
+    TO orderly_outbox_relay;
+GRANT UPDATE (finished_at, outcome) ON messaging.operator_requests TO orderly_outbox_relay,
+    orderly_worker_orders, orderly_worker_inventory, orderly_worker_payments;
+GRANT EXECUTE ON FUNCTION messaging.make_time_partitions, messaging.make_inbox_partitions,
+    messaging.first_id_at TO orderly_outbox_relay;
+
+GRANT SELECT, INSERT ON messaging.inbox TO orderly_worker_orders, orderly_worker_inventory,
+    orderly_worker_payments;
+GRANT SELECT, INSERT, DELETE, UPDATE (reason) ON messaging.parked_keys TO orderly_worker_orders,
+    orderly_worker_inventory, orderly_worker_payments;
+GRANT SELECT, INSERT, UPDATE (attempts, error_code, error, resolution, resolved_at)
+    ON messaging.parked_messages TO orderly_worker_orders, orderly_worker_inventory,
+    orderly_worker_payments;
+GRANT SELECT ON messaging.operator_requests TO orderly_worker_orders, orderly_worker_inventory,
+    orderly_worker_payments;
+GRANT INSERT (id, owner, verb, topic, key, requested_by, reason) ON messaging.operator_requests
+    TO orderly_operator;
+RESET ROLE;
+"""
+
+
+def upgrade() -> None:
+    """Create roles and the messaging schema."""
+    for part in (ROLES, OUTBOX, CONSUMERS, PARTITIONS, RIGHTS):
+        op.execute(part)
+
+
+def downgrade() -> None:
+    """Drop the schema; the roles stay, since other databases of the server may use them."""
+    op.execute("DROP SCHEMA messaging CASCADE")

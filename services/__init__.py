@@ -1,0 +1,1 @@
+"""Deployable processes: thin mains that wire, no logic."""

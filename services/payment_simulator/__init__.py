@@ -1,0 +1,1 @@
+"""A payment provider for development, demos and load; never for production."""

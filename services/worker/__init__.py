@@ -1,0 +1,1 @@
+"""Consumers and timers of one context."""
