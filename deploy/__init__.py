@@ -1,0 +1,1 @@
+"""How Orderly is run: the embedded stack, images, manifests, dashboards."""

