@@ -1,0 +1,1 @@
+"""Use cases of the orders context, one verb a file; each receives the transaction."""
