@@ -89,18 +89,7 @@ class KafkaServer:
         await launch.until_ready("Kafka", self.child, self.answers, self.log, _START_S)
 
     async def answers(self) -> bool:
-        """Say whether the broker answers an administrator's question."""
-        if not await self._listens():
-            return False
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
-        try:
-            await admin.start()
-            await admin.list_topics()
-        except KafkaError:
-            return False
-        finally:
-            await admin.close()
-        return True
+        return await broker_answers(self.bootstrap)
 
     async def stop(self) -> None:
         if self.child is None:
@@ -113,15 +102,6 @@ class KafkaServer:
     async def remove(self) -> None:
         await self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    async def _listens(self) -> bool:
-        """Ask TCP first: the client library logs an error for every refused connection."""
-        try:
-            _, writer = await asyncio.open_connection(ports.LOOPBACK, self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
 
     def _format(self, java: list[str]) -> None:
         """Format aside and rename: half-formatted storage is never started."""
@@ -149,6 +129,32 @@ class KafkaServer:
                 data=data,
             )
         )
+
+
+async def broker_answers(bootstrap: str) -> bool:
+    """Say whether the broker answers an administrator's question."""
+    if not await _listens(bootstrap):
+        return False
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+    try:
+        await admin.start()
+        await admin.list_topics()
+    except KafkaError:
+        return False
+    finally:
+        await admin.close()
+    return True
+
+
+async def _listens(bootstrap: str) -> bool:
+    """Ask TCP first: the client library logs an error for every refused connection."""
+    host, _, port = bootstrap.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _java(jars: list[Path]) -> list[str]:

@@ -1,0 +1,3 @@
+"""Loads the testkit's fixtures for every test."""
+
+pytest_plugins = ["libs.testkit.plugin"]
