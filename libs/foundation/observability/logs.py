@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import BinaryIO, Final, Literal, cast
 
@@ -10,6 +11,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from libs.foundation.observability.metrics import counter
 from libs.foundation.observability.tracing import trace_and_span_id
 from libs.foundation.redaction import HIDDEN, Secret, hide_credentials
 
@@ -38,6 +40,8 @@ _SECRET_WORDS: Final = frozenset(
 # These write a line for each request or connection; metrics count them at no such cost.
 _CHATTY: Final = ("aiohttp.access", "uvicorn.access", "aiokafka.conn", "asyncio")
 
+_LINES_LOST: Final = counter("log_lines_lost_total", "Log lines the output did not take.")
+
 
 def configure(level: Level, form: Format, stream: BinaryIO | None = None) -> None:
     """Send all logs of this process through one chain to `stream`, standard output by default.
@@ -49,7 +53,7 @@ def configure(level: Level, form: Format, stream: BinaryIO | None = None) -> Non
     structlog.configure(
         processors=[*_chain(), _renderer(form)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.BytesLoggerFactory(output),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Output(output))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=threshold, handlers=[_ToStructlog()], force=True)
@@ -77,6 +81,23 @@ def _chain() -> list[Processor]:
 
 def _renderer(form: Format) -> Processor:
     return _ConsoleRenderer() if form == "console" else _render_json
+
+
+class _Output:
+    """Loses lines instead of stopping the process when the disk is full or the reader is gone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        try:
+            self._stream.write(line)
+        except OSError:
+            _LINES_LOST.inc()
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _ToStructlog(logging.Handler):
@@ -154,7 +175,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
     first = {key: event.pop(key) for key in _FIRST_KEYS}
-    return _encode(first | event)
+    return _encode({**first, **event})
 
 
 class _ConsoleRenderer(structlog.dev.ConsoleRenderer):
