@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from itertools import islice
 from typing import BinaryIO, Final, Literal, cast
 
@@ -48,12 +47,12 @@ def configure(level: Level, form: Format, stream: BinaryIO | None = None) -> Non
 
     To be called once, before the first event is logged: loggers keep the chain they first used.
     """
-    output = sys.stdout.buffer if stream is None else stream
+    lines = _Lines(sys.stdout.buffer if stream is None else stream)
     threshold = getattr(logging, level.upper())
     structlog.configure(
         processors=[*_chain(), _renderer(form)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Output(output))),
+        logger_factory=lambda: lines,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=threshold, handlers=[_ToStructlog()], force=True)
@@ -83,7 +82,7 @@ def _renderer(form: Format) -> Processor:
     return _ConsoleRenderer() if form == "console" else _render_json
 
 
-class _Output:
+class _Lines:
     """Loses lines instead of stopping the process when the disk is full or the reader is gone."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -91,13 +90,12 @@ class _Output:
 
     def write(self, line: bytes) -> None:
         try:
-            self._stream.write(line)
+            self._stream.write(line + b"\n")
+            self._stream.flush()
         except OSError:
             _LINES_LOST.inc()
 
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
+    debug = info = warning = error = critical = write
 
 
 class _ToStructlog(logging.Handler):
