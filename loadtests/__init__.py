@@ -1,0 +1,1 @@
+"""Load, demonstrations and benchmarks against a running stack; never deployed."""
