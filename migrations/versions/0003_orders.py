@@ -125,6 +125,7 @@ CREATE TABLE orders.sagas (
         ('reserve', 'authorise', 'confirmed', 'compensate', 'done')),
     deadline_at timestamptz,
     payment_source jsonb,
+    reserve_sent boolean NOT NULL DEFAULT false,
     authorise_sent boolean NOT NULL DEFAULT false,
     release_id uuid,
     release_done boolean NOT NULL DEFAULT false,

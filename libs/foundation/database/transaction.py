@@ -10,29 +10,30 @@ from psycopg import AsyncConnection
 from libs.foundation.database.connections import Connection, Pool
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Locked(Sequence[T]):
+class Locked(Sequence[T_co]):
     """Rows whose locks this transaction holds; only `sql/` modules make one.
 
     `outbox.append` asks for it, because a sequence number drawn before the lock is held puts
     the events of one aggregate in the wrong order.
     """
 
-    def __init__(self, rows: Sequence[T]) -> None:
+    def __init__(self, rows: Sequence[T_co]) -> None:
         self._rows = rows
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> T_co: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+    def __getitem__(self, index: slice) -> Sequence[T_co]: ...
+    def __getitem__(self, index: int | slice) -> T_co | Sequence[T_co]:
         return self._rows[index]
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         return iter(self._rows)
 
 
