@@ -30,7 +30,7 @@ help: ## List these commands.
 demo: install ## Replay a real purchase log through the whole stack and verify every order.
 	@$(BIN)/python -m loadtests.demo
 
-up: install ## Start the stack detached, return when it is ready; addresses are in var/stack.env.
+up: install ## Start the stack, return when it is ready; addresses are in var/stack.env.
 	@$(BIN)/python -m deploy.local up
 
 down: install ## Stop the stack and leave no process behind.

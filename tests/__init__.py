@@ -1,0 +1,1 @@
+"""Every test of the repository; `make test` runs them all."""
