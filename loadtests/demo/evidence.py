@@ -17,7 +17,15 @@ from psycopg.rows import dict_row
 from loadtests.demo.sql import evidence as queries
 
 Connection = psycopg.AsyncConnection[dict[str, Any]]
+Untyped = Any  # aiokafka has no types of its own.
 
+TOPICS: Final = (
+    "orders.events",
+    "inventory.commands",
+    "inventory.events",
+    "payments.commands",
+    "payments.events",
+)
 _FETCH_TIMEOUT_MS: Final = 1_000
 _FETCH_RECORDS_MAX: Final = 5_000
 _EMPTY_FETCHES_MAX: Final = 20
@@ -98,7 +106,7 @@ async def connect(url: str) -> Connection:
     return await psycopg.AsyncConnection[dict[str, Any]].connect(
         url,
         autocommit=True,
-        row_factory=dict_row,  # pyright: ignore[reportArgumentType] - the stub wants tuples here.
+        row_factory=dict_row,
     )
 
 
@@ -112,7 +120,7 @@ async def _count(connection: Connection, query: LiteralString) -> int:
 
 async def read_topics(bootstrap: str, topics: tuple[str, ...]) -> list[Record]:
     """Read every record of `topics`, each partition in its own order."""
-    consumer: Any = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer: Untyped = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
         partitions = [
@@ -125,7 +133,7 @@ async def read_topics(bootstrap: str, topics: tuple[str, ...]) -> list[Record]:
         await consumer.stop()
 
 
-async def _records(consumer: Any, partitions: list[TopicPartition]) -> AsyncIterator[Record]:
+async def _records(consumer: Untyped, partitions: list[TopicPartition]) -> AsyncIterator[Record]:
     ends = await consumer.end_offsets(partitions)
     consumer.assign(partitions)
     await consumer.seek_to_beginning()
@@ -145,7 +153,7 @@ async def _records(consumer: Any, partitions: list[TopicPartition]) -> AsyncIter
         raise RuntimeError(f"Kafka stopped answering for {sorted(behind)}")
 
 
-def _record(message: Any) -> Record:
+def _record(message: Untyped) -> Record:
     headers = {name: value.decode() for name, value in message.headers}
     sequence = headers.get("ce_sequence")
     return Record(

@@ -134,10 +134,14 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         ("killed", f"{report.killed.relay} and {report.killed.worker}, with SIGKILL, halfway"),
         (
             "taken over in",
-            f"relay {_seconds(report.takeover.relay_s)}, worker {_seconds(report.takeover.worker_s)}",
+            _takeover(report.takeover),
         ),
         ("rows skipped", f"{len(report.skipped):,}"),
     ]
+
+
+def _takeover(takeover: Takeover) -> str:
+    return f"relay {_seconds(takeover.relay_s)}, worker {_seconds(takeover.worker_s)}"
 
 
 def _percentiles(latency: Latency) -> str:
