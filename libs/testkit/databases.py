@@ -74,15 +74,20 @@ class DatabaseServer:
     @contextmanager
     def database(self) -> Generator[Database]:
         """Clone the template, and drop the clone at the end."""
-        name = f"{_PREFIX}{self._run}_{uuid.uuid4().hex[:12]}"
-        database = Database(name, with_database(self.url, name))
-        statements.clone(self._server, self.template, name)
+        database = self.make_database()
         try:
-            with psycopg.connect(database.url, autocommit=True) as connection:
-                statements.restamp(connection)
             yield database
         finally:
-            statements.drop(self._server, name)
+            statements.drop(self._server, database.name)
+
+    def make_database(self) -> Database:
+        """Clone the template for a caller who drops the clone, or the whole cluster, himself."""
+        name = f"{_PREFIX}{self._run}_{uuid.uuid4().hex[:12]}"
+        statements.clone(self._server, self.template, name)
+        database = Database(name, with_database(self.url, name))
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            statements.restamp(connection)
+        return database
 
     def drop_all(self) -> None:
         """Drop what this run made."""

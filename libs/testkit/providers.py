@@ -59,9 +59,8 @@ async def _embedded(folder: Path, report: Callable[[str], None]) -> Servers:
     kafka = KafkaServer(folder / "kafka", folder / "log" / "kafka.log", report)
     try:
         # Kafka takes seconds to start: PostgreSQL is made meanwhile.
-        kafka.spawn_prepared(await kafka.prepare())
-        postgres.spawn_prepared(await postgres.prepare())
-        await postgres.until_ready()
+        await kafka.spawn()
+        await postgres.start()
         await kafka.until_ready()
     except BaseException:
         await postgres.stop()
