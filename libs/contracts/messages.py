@@ -21,6 +21,11 @@ class Message(Struct, frozen=True, kw_only=True):
     aggregate_type: ClassVar[str]
 
     @property
+    def sent_to(self) -> Topic:
+        """The topic, read-only: a class attribute never fits a protocol of foundation."""
+        return self.topic
+
+    @property
     def subject(self) -> str:
         """Id of the aggregate: the Kafka key and the CloudEvents subject."""
         raise NotImplementedError

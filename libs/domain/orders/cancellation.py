@@ -23,7 +23,7 @@ class CancellationReason(StrEnum):
 
 def cancel(
     situation: Situation, reason: CancellationReason, actor: Actor, at: datetime
-) -> Decision:
+) -> tuple[Decision, Cancellation]:
     """Close the order at once and send after it what gives stock and money back."""
     cancellation = _cancellation_of(situation, reason)
     order, event = situation.order.cancel(cancellation, at)
@@ -36,9 +36,8 @@ def cancel(
         lines=tuple(
             replace(line, cancelled=line.quantity - line.shipped) for line in situation.lines
         ),
-        cancellation=cancellation,
     )
-    return without_flags(cancelled, (STEP_LATE,), at)
+    return without_flags(cancelled, (STEP_LATE,), at), cancellation
 
 
 def _cancellation_of(situation: Situation, reason: CancellationReason) -> Cancellation:

@@ -17,7 +17,7 @@ from libs.contracts.payments import (
     PaymentSource,
     ReducePayment,
 )
-from libs.domain.orders.order import Cancellation, Line, Order
+from libs.domain.orders.order import Line, Order
 from libs.domain.orders.timeline import Entry
 from libs.foundation.ids import new_id
 
@@ -71,10 +71,6 @@ class Situation(Struct, frozen=True, kw_only=True):
     saga: Saga
     lines: tuple[Line, ...]
 
-    @property
-    def aggregate_id(self) -> str:
-        return self.order.aggregate_id
-
 
 class Decision(Struct, frozen=True, kw_only=True):
     """All that a decision changes; one entry per version, in order."""
@@ -84,7 +80,9 @@ class Decision(Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...] = ()
     commands: tuple[Command, ...] = ()
     lines: tuple[Line, ...] = ()
-    cancellation: Cancellation | None = None
+
+    def changes(self, situation: Situation) -> bool:
+        return self.order != situation.order or self.saga != situation.saga
 
 
 def begin(order: Order, lines: Sequence[Line], source: PaymentSource, at: datetime) -> Decision:

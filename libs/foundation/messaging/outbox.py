@@ -36,7 +36,7 @@ class OutboxMessage(Protocol):
     aggregate_type: ClassVar[str]
 
     @property
-    def topic(self) -> TopicShape: ...
+    def sent_to(self) -> TopicShape: ...
     @property
     def subject(self) -> str: ...
 
@@ -96,8 +96,8 @@ def _row(item: Outgoing, held: set[str]) -> outbox.NewRow:
         aggregatetype=message.aggregate_type,
         aggregateid=subject,
         type=message.type,
-        topic=message.topic.name,
-        partition=partition_of(subject, message.topic.partitions),
+        topic=message.sent_to.name,
+        partition=partition_of(subject, message.sent_to.partitions),
         source=message.source,
         sequence=item.sequence,
         occurred_at=utc_now(),

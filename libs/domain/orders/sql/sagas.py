@@ -1,0 +1,98 @@
+"""orders.sagas: one row per order, read and changed only under the lock of its order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from libs.contracts.payments import PaymentSource
+from libs.domain.orders.saga import Saga
+from libs.foundation.database.transaction import Transaction
+
+_INSERT: Final = """
+    INSERT INTO orders.sagas (order_id, step, deadline_at, payment_source, reserve_sent,
+        authorise_sent, release_id, release_done, reduction_id, reduction_done)
+    SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent, release_id,
+        release_done, reduction_id, reduction_done
+    FROM unnest(%(order_id)s::uuid[], %(step)s::text[], %(deadline_at)s::timestamptz[],
+        %(payment_source)s::text[]::jsonb[], %(reserve_sent)s::boolean[],
+        %(authorise_sent)s::boolean[], %(release_id)s::uuid[], %(release_done)s::boolean[],
+        %(reduction_id)s::uuid[], %(reduction_done)s::boolean[])
+        AS new (order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent,
+            release_id, release_done, reduction_id, reduction_done)"""
+
+_READ: Final = """
+    SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent, release_id,
+        release_done, reduction_id, reduction_done
+    FROM orders.sagas
+    WHERE order_id = ANY(%(order_ids)s::uuid[])"""
+
+_SAVE: Final = """
+    UPDATE orders.sagas AS s
+    SET step = c.step, deadline_at = c.deadline_at, payment_source = c.payment_source,
+        reserve_sent = c.reserve_sent, authorise_sent = c.authorise_sent,
+        release_id = c.release_id, release_done = c.release_done,
+        reduction_id = c.reduction_id, reduction_done = c.reduction_done, updated_at = now()
+    FROM unnest(%(order_id)s::uuid[], %(step)s::text[], %(deadline_at)s::timestamptz[],
+        %(payment_source)s::text[]::jsonb[], %(reserve_sent)s::boolean[],
+        %(authorise_sent)s::boolean[], %(release_id)s::uuid[], %(release_done)s::boolean[],
+        %(reduction_id)s::uuid[], %(reduction_done)s::boolean[])
+        AS c (order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent,
+            release_id, release_done, reduction_id, reduction_done)
+    WHERE s.order_id = c.order_id"""
+
+# It locks the orders, never the sagas: a handler holds an order when it changes its saga, and the
+# opposite order would deadlock. SKIP LOCKED waits for nobody: an order in hand is looked at later.
+_LOCK_DUE: Final = """
+    SELECT o.id
+    FROM orders.sagas AS s JOIN orders.orders AS o ON o.id = s.order_id
+    WHERE s.deadline_at <= %(at)s::timestamptz
+    ORDER BY s.deadline_at
+    LIMIT %(orders_max)s::bigint
+    FOR NO KEY UPDATE OF o SKIP LOCKED"""
+
+
+async def insert(tx: Transaction, sagas: Sequence[Saga]) -> None:
+    """Insert the sagas of orders placed in this transaction."""
+    await tx.execute(_INSERT, **_columns(sagas))
+
+
+async def read(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, Saga]:
+    """Read the sagas of locked orders, by order id."""
+    rows = await tx.fetch(Saga, _READ, order_ids=list(order_ids))
+    return {saga.order_id: saga for saga in rows}
+
+
+async def save(tx: Transaction, sagas: Sequence[Saga]) -> None:
+    """Save the sagas of locked orders."""
+    if sagas:
+        await tx.execute(_SAVE, **_columns(sagas))
+
+
+async def lock_due(tx: Transaction, at: datetime, orders_max: int) -> list[UUID]:
+    """Lock orders whose saga's deadline has passed, the most overdue first, and return their ids.
+
+    The deadline must be read again: the saga may have moved before the lock was taken.
+    """
+    return await tx.fetch(UUID, _LOCK_DUE, at=at, orders_max=orders_max)
+
+
+def _columns(sagas: Sequence[Saga]) -> dict[str, list[object]]:
+    return {
+        "order_id": [saga.order_id for saga in sagas],
+        "step": [saga.step.value for saga in sagas],
+        "deadline_at": [saga.deadline_at for saga in sagas],
+        "payment_source": [_json_or_none(saga.payment_source) for saga in sagas],
+        "reserve_sent": [saga.reserve_sent for saga in sagas],
+        "authorise_sent": [saga.authorise_sent for saga in sagas],
+        "release_id": [saga.release_id for saga in sagas],
+        "release_done": [saga.release_done for saga in sagas],
+        "reduction_id": [saga.reduction_id for saga in sagas],
+        "reduction_done": [saga.reduction_done for saga in sagas],
+    }
+
+
+def _json_or_none(source: PaymentSource | None) -> str | None:
+    return None if source is None else msgspec.json.encode(source).decode()
