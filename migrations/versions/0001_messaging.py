@@ -162,7 +162,9 @@ CREATE TABLE messaging.parked_messages (
     parked_at timestamptz NOT NULL DEFAULT now(),
     resolution text CHECK (resolution IN ('retried', 'skipped')),
     resolved_at timestamptz,
-    UNIQUE (consumer, topic, partition, log_offset)
+    -- A record without a trustworthy id is known by its position; one with an id by both, since a
+    -- topic that is made anew starts again at offset 0.
+    UNIQUE NULLS NOT DISTINCT (consumer, topic, partition, log_offset, event_id)
 );
 CREATE INDEX parked_messages_open ON messaging.parked_messages (consumer, topic, key, id)
     WHERE resolution IS NULL;
