@@ -10,6 +10,8 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 _ENVIRONMENT_CLASSES: Final = frozenset({"08", "25", "40", "42", "53", "55", "57"})
 # Data that no retry makes valid: a bad value, a violated constraint.
 _DATA_CLASSES: Final = frozenset({"22", "23"})
+# The server ended the session: administrator's command, crash of another session, starting up.
+_SESSION_ENDED: Final = frozenset({"57P01", "57P02", "57P03"})
 
 
 def is_environment(error: BaseException) -> bool:
@@ -31,3 +33,11 @@ def is_data(error: BaseException) -> bool:
         # psycopg refuses some values (NUL in text) before the server sees them.
         return isinstance(error, psycopg.DataError)
     return error.sqlstate[:2] in _DATA_CLASSES
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Say whether the connection died, so that a COMMIT in flight may or may not have passed."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    state = error.sqlstate
+    return state is None or state.startswith("08") or state in _SESSION_ENDED

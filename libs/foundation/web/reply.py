@@ -1,0 +1,42 @@
+"""An HTTP answer as plain data, so that it can be stored and sent again byte for byte."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from litestar import Response
+from msgspec import Struct
+from msgspec.structs import replace
+
+JSON: Final = "application/json"
+_encode: Final = msgspec.json.Encoder().encode
+_REPLAYED: Final = {"Idempotent-Replayed": "true"}
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """Status, headers beside Content-Type, and the encoded body."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = _NOTHING
+
+
+def reply(status: int, content: object, **headers: str) -> Reply:
+    """Encode `content` once; a keyword `ETag` or `Location` becomes the header of that name."""
+    return Reply(status=status, body=_encode(content), headers=headers)
+
+
+def replayed(stored: Reply) -> Reply:
+    """Mark a stored answer that is sent again; its own bytes and headers stay as they were."""
+    return replace(stored, headers={**stored.headers, **_REPLAYED})
+
+
+def response(answer: Reply, **headers: str) -> Response[bytes]:
+    """Turn an answer into the framework's response without encoding it again."""
+    return Response(
+        answer.body,
+        status_code=answer.status,
+        headers={**answer.headers, **headers},
+        media_type=JSON,
+    )

@@ -1,0 +1,1 @@
+"""Every SQL statement of the web package, one module per table."""

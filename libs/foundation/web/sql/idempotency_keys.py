@@ -1,0 +1,165 @@
+"""web.idempotency_keys: claims, and the answers stored in the transactions that made them."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from libs.foundation.database.transaction import Transaction
+
+
+class Claimed(Protocol):
+    """The name of a key and the hash of its request."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def fingerprint(self) -> bytes: ...
+
+
+class Answer(Protocol):
+    """An answer to store."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Verdict(StrEnum):
+    """What became of a claim: ours, in another transaction's hands, or answered before."""
+
+    CLAIMED = "claimed"
+    BUSY = "busy"
+    TAKEN = "taken"
+
+
+class StoredAnswer(Struct, frozen=True, kw_only=True):
+    """A committed answer; `position` is the claim's, from 1."""
+
+    position: int
+    fingerprint: bytes
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class _PositionedVerdict(Struct, frozen=True):
+    position: int
+    verdict: Verdict
+
+
+_CLAIM_WAITING: Final = """
+    INSERT INTO web.idempotency_keys (principal, method, route, key, fingerprint)
+    VALUES (%(principal)s, %(method)s, %(route)s, %(key)s, %(fingerprint)b)
+    ON CONFLICT DO NOTHING"""
+
+# The advisory lock is tried, never waited for: a key in the hands of a hung transaction is told
+# apart from 127 neighbours without costing them a moment. The primary key decides all the same.
+_CLAIM_AT_ONCE: Final = """
+    WITH wanted AS MATERIALIZED (
+        SELECT principal, method, route, key, fingerprint, position,
+            pg_try_advisory_xact_lock(hashtextextended(
+                concat_ws(chr(31), principal, method, route, key), 0)) AS ours
+        FROM unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[],
+                %(key)b::text[], %(fingerprint)b::bytea[])
+            WITH ORDINALITY AS claim (principal, method, route, key, fingerprint, position)
+    ), inserted AS (
+        INSERT INTO web.idempotency_keys (principal, method, route, key, fingerprint)
+        SELECT principal, method, route, key, fingerprint FROM wanted WHERE ours
+        ORDER BY principal, method, route, key
+        ON CONFLICT DO NOTHING
+        RETURNING principal, method, route, key
+    )
+    SELECT w.position,
+        CASE WHEN NOT w.ours THEN 'busy' WHEN i.key IS NULL THEN 'taken' ELSE 'claimed' END
+            AS verdict
+    FROM wanted AS w LEFT JOIN inserted AS i USING (principal, method, route, key)
+    ORDER BY w.position"""
+
+# Its own statement: the claim's snapshot may be older than a twin's commit.
+_STORED: Final = """
+    SELECT claim.position, k.fingerprint, k.status, k.headers, k.body
+    FROM unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[], %(key)b::text[])
+        WITH ORDINALITY AS claim (principal, method, route, key, position)
+    JOIN web.idempotency_keys AS k USING (principal, method, route, key)
+    WHERE k.status IS NOT NULL
+    ORDER BY claim.position"""
+
+_FINISH: Final = """
+    UPDATE web.idempotency_keys AS k
+    SET status = answer.status, headers = answer.headers::jsonb, body = answer.body
+    FROM unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[], %(key)b::text[],
+            %(status)b::int[], %(headers)b::text[], %(body)b::bytea[])
+        AS answer (principal, method, route, key, status, headers, body)
+    WHERE (k.principal, k.method, k.route, k.key)
+        = (answer.principal, answer.method, answer.route, answer.key)"""
+
+_GIVE_BACK: Final = """
+    DELETE FROM web.idempotency_keys AS k
+    USING unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[], %(key)b::text[])
+        AS claim (principal, method, route, key)
+    WHERE (k.principal, k.method, k.route, k.key)
+        = (claim.principal, claim.method, claim.route, claim.key)"""
+
+
+async def claim_waiting(tx: Transaction, claim: Claimed) -> bool:
+    """Claim one key and say whether it is ours; waits for a twin up to the lock timeout."""
+    inserted = await tx.execute(
+        _CLAIM_WAITING,
+        principal=claim.principal,
+        method=claim.method,
+        route=claim.route,
+        key=claim.key,
+        fingerprint=claim.fingerprint,
+    )
+    return inserted == 1
+
+
+async def claim_at_once(tx: Transaction, claims: Sequence[Claimed]) -> list[Verdict]:
+    """Claim keys of different names, in one order for everybody; one verdict per claim."""
+    fingerprints = [claim.fingerprint for claim in claims]
+    found = await tx.fetch(
+        _PositionedVerdict, _CLAIM_AT_ONCE, **_names(claims), fingerprint=fingerprints
+    )
+    return [each.verdict for each in found]
+
+
+async def stored(tx: Transaction, claims: Sequence[Claimed]) -> list[StoredAnswer]:
+    """Return the committed answers under the claims' keys."""
+    return await tx.fetch(StoredAnswer, _STORED, **_names(claims))
+
+
+async def finish(tx: Transaction, claims: Sequence[Claimed], answers: Sequence[Answer]) -> None:
+    """Store each claim's answer on its key's row."""
+    await tx.execute(
+        _FINISH,
+        **_names(claims),
+        status=[answer.status for answer in answers],
+        headers=[msgspec.json.encode(answer.headers).decode() for answer in answers],
+        body=[answer.body for answer in answers],
+    )
+
+
+async def give_back(tx: Transaction, claims: Sequence[Claimed]) -> None:
+    """Free the keys of refused requests in the transaction that claimed them."""
+    await tx.execute(_GIVE_BACK, **_names(claims))
+
+
+def _names(claims: Sequence[Claimed]) -> dict[str, list[str]]:
+    return {
+        "principal": [claim.principal for claim in claims],
+        "method": [claim.method for claim in claims],
+        "route": [claim.route for claim in claims],
+        "key": [claim.key for claim in claims],
+    }
