@@ -38,12 +38,16 @@ def upgrade() -> None:
 
     CREATE TABLE inventory.reservations (
         order_id uuid PRIMARY KEY,
-        state text NOT NULL CHECK (state IN ('held', 'rejected', 'closed')),
+        state text NOT NULL CHECK (state IN ('new', 'held', 'rejected', 'closed')),
         sequence bigint NOT NULL,
+        answer_type text,
         answer bytea,
         created_at timestamptz NOT NULL DEFAULT now(),
-        updated_at timestamptz NOT NULL DEFAULT now()
+        updated_at timestamptz NOT NULL DEFAULT now(),
+        CHECK ((answer_type IS NULL) = (answer IS NULL))
     ) WITH (fillfactor = 80);
+    COMMENT ON COLUMN inventory.reservations.state IS
+        'new only inside the transaction that claims the row: no reader sees it.';
     COMMENT ON COLUMN inventory.reservations.answer IS
         'The body that answered reserve_stock: a repeat of the command gets the same one.';
     CREATE TABLE inventory.reservation_items (
@@ -57,19 +61,26 @@ def upgrade() -> None:
         CHECK (shipped >= 0 AND released >= 0 AND shipped + released <= quantity),
         CHECK (returned BETWEEN 0 AND shipped)
     ) WITH (fillfactor = 80);
+    -- Which orders hold a SKU: what a refused adjustment tells, and what the ledger is checked by.
+    CREATE INDEX reservation_items_open ON inventory.reservation_items (sku)
+        WHERE shipped + released < quantity;
 
     GRANT USAGE ON SCHEMA inventory TO orderly_api, orderly_worker_inventory, orderly_reader,
         orderly_operator;
     GRANT SELECT ON ALL TABLES IN SCHEMA inventory TO orderly_api, orderly_worker_inventory,
         orderly_reader, orderly_operator;
-    GRANT INSERT ON inventory.stock, inventory.movements TO orderly_api;
+    GRANT INSERT (sku, on_hand) ON inventory.stock TO orderly_api;
+    GRANT INSERT (id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note)
+        ON inventory.movements TO orderly_api, orderly_worker_inventory;
     GRANT UPDATE (on_hand, sequence) ON inventory.stock TO orderly_api;
-    GRANT INSERT ON inventory.movements, inventory.reservations, inventory.reservation_items
+    GRANT INSERT (order_id, state, sequence) ON inventory.reservations
         TO orderly_worker_inventory;
-    GRANT UPDATE (reserved, on_hand, sequence) ON inventory.stock TO orderly_worker_inventory;
-    GRANT UPDATE (state, sequence, answer, updated_at) ON inventory.reservations
+    GRANT INSERT (order_id, sku, quantity, shipped, released) ON inventory.reservation_items
         TO orderly_worker_inventory;
-    GRANT UPDATE (shipped, released, returned) ON inventory.reservation_items
+    GRANT UPDATE (reserved, sequence) ON inventory.stock TO orderly_worker_inventory;
+    GRANT UPDATE (state, sequence, answer_type, answer, updated_at) ON inventory.reservations
+        TO orderly_worker_inventory;
+    GRANT UPDATE (shipped, released) ON inventory.reservation_items
         TO orderly_worker_inventory;
     RESET ROLE;
     """)

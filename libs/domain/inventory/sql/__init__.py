@@ -1,0 +1,1 @@
+"""Every SQL statement of the inventory context, one module per table."""

@@ -1,0 +1,80 @@
+"""inventory.movements: the ledger of stock, insert-only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from libs.contracts.inventory import StockItem
+from libs.domain.inventory.stock import Movement
+from libs.foundation.database.transaction import Transaction
+
+_APPEND: Final = """
+    INSERT INTO inventory.movements
+        (id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note)
+    SELECT id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note
+    FROM unnest(%(id)s::uuid[], %(sku)s::text[], %(kind)s::text[], %(reference)s::uuid[],
+        %(on_hand_delta)s::bigint[], %(reserved_delta)s::bigint[], %(reason)s::text[],
+        %(note)s::text[])
+        AS new (id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note)"""
+
+_RELEASED: Final = """
+    SELECT reference, sku, -reserved_delta AS quantity
+    FROM inventory.movements
+    WHERE kind = 'release' AND reference = ANY(%(release_ids)s::uuid[])
+    ORDER BY reference, sku"""
+
+_PAGE: Final = """
+    SELECT id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note, at
+    FROM inventory.movements
+    WHERE sku = %(sku)s::text AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
+    ORDER BY id DESC
+    LIMIT %(rows_max)s::bigint"""
+
+
+class RecordedMovement(Movement, frozen=True, kw_only=True):
+    """A movement as it was written; `at` is the database's clock."""
+
+    at: datetime
+
+
+class _Released(Struct, frozen=True, kw_only=True):
+    reference: UUID
+    sku: str
+    quantity: int
+
+
+async def append(tx: Transaction, movements: Sequence[Movement]) -> None:
+    """Append movements of locked stock; one that happened before violates its unique key."""
+    if not movements:
+        return
+    await tx.execute(
+        _APPEND,
+        id=[movement.id for movement in movements],
+        sku=[movement.sku for movement in movements],
+        kind=[movement.kind.value for movement in movements],
+        reference=[movement.reference for movement in movements],
+        on_hand_delta=[movement.on_hand_delta for movement in movements],
+        reserved_delta=[movement.reserved_delta for movement in movements],
+        reason=[movement.reason for movement in movements],
+        note=[movement.note for movement in movements],
+    )
+
+
+async def released_before(
+    tx: Transaction, release_ids: Sequence[UUID]
+) -> dict[UUID, tuple[StockItem, ...]]:
+    """Read what each of these releases has already given back."""
+    released: dict[UUID, tuple[StockItem, ...]] = dict.fromkeys(release_ids, ())
+    for row in await tx.fetch(_Released, _RELEASED, release_ids=list(release_ids)):
+        released[row.reference] += (StockItem(sku=row.sku, quantity=row.quantity),)
+    return released
+
+
+async def page(
+    tx: Transaction, sku: str, before: UUID | None, rows_max: int
+) -> list[RecordedMovement]:
+    """Read the movements of a SKU, the latest first, below the id `before`."""
+    return await tx.fetch(RecordedMovement, _PAGE, sku=sku, before=before, rows_max=rows_max)
