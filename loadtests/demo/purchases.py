@@ -13,6 +13,7 @@ REQUIREMENT: Final = Path(__file__).parents[2] / "requirements" / "demo-data.txt
 _MEMBER: Final = "lifetimes/datasets/CDNOW_master.txt"
 _COLUMNS: Final = ("customer_id", "date", "number_of_cds", "dollar_value")
 _DOWNLOAD_TIMEOUT_S: Final = 300
+_CENT_DIGITS: Final = 2
 
 
 class Purchase(Struct, frozen=True, kw_only=True):
@@ -100,6 +101,7 @@ def _purchase(row: int, line: str) -> Purchase:
 def _cents(value: str) -> int:
     """Read dollars as integer cents, never through a float."""
     dollars, point, cents = value.partition(".")
-    if not dollars.isdecimal() or (point and not (cents.isdecimal() and len(cents) == 2)):  # noqa: PLR2004
+    cents_read = not point or (cents.isdecimal() and len(cents) == _CENT_DIGITS)
+    if not dollars.isdecimal() or not cents_read:
         raise MalformedRowError(f"value {value!r} is not dollars and cents")
     return int(dollars) * 100 + int(cents or 0)

@@ -55,6 +55,8 @@ def test_the_decorator_of_an_inner_function_counts() -> None:
         ("import time\n", [1]),
         ('"""Tells the time"""\n', [1]),
         ('"""Tells the time. And more."""\n', [1]),
+        ('"""Tells the time.\n\nClocks lie. So order never comes from one.\n"""\n', []),
+        ('"""Tells the time. And more.\n\nClocks lie.\n"""\n', [1]),
     ],
 )
 def test_a_module_opens_with_one_sentence(text: str, lines: list[int]) -> None:

@@ -56,5 +56,8 @@ def modules_without_an_opening_sentence(source: Source) -> Iterator[Finding]:
     text = ast.get_docstring(source.tree)
     if text is None:
         yield Finding(source.path, 1, "open the module with one sentence: what is it for?")
-    elif not text.endswith(".") or _SECOND_SENTENCE.search(text):
+        return
+    # A reason may follow in paragraphs of its own; what the module is for comes first, alone.
+    opening = text.split("\n\n", 1)[0]
+    if not opening.endswith(".") or _SECOND_SENTENCE.search(opening):
         yield Finding(source.path, 1, "say in exactly one sentence what the module is for")

@@ -66,43 +66,46 @@ def stock_row(sku: str, on_hand: int, reserved: int) -> StockRow:
 ANSWER = Answer(status=201, body=b"{}", seconds=0.01, attempts=1)
 
 
+ORDERS = (
+    order(1, Expected.CONFIRMED, "CD-100", Twin.AFTERWARDS),
+    order(2, Expected.OUT_OF_STOCK, "CD-0"),
+    order(3, Expected.DECLINED, "CD-100"),
+    order(4, Expected.CONTESTED, "CD-hot"),
+)
+ROWS = (
+    stored(1, "confirmed"),
+    stored(2, "rejected", "out_of_stock"),
+    stored(3, "rejected", "payment_declined"),
+    stored(4, "confirmed"),
+)
+# Two events for each of the four orders.
+RECORDS = tuple(
+    record(number, f"order-{(number + 1) // 2}", (number + 1) % 2 + 1) for number in range(1, 9)
+)
+
+
 def good() -> Evidence:
-    orders = (
-        order(1, Expected.CONFIRMED, "CD-100", Twin.AFTERWARDS),
-        order(2, Expected.OUT_OF_STOCK, "CD-0"),
-        order(3, Expected.DECLINED, "CD-100"),
-        order(4, Expected.CONTESTED, "CD-hot"),
-    )
-    rows = (
-        stored(1, "confirmed"),
-        stored(2, "rejected", "out_of_stock"),
-        stored(3, "rejected", "payment_declined"),
-        stored(4, "confirmed"),
-    )
-    records = tuple(
-        record(number, f"order-{(number + 1) // 2}", (number + 1) % 2 + 1) for number in range(1, 9)
-    )
     return Evidence(
         plan=Plan(
-            orders=orders,
+            orders=ORDERS,
             prices={"CD-100": 100},
             stock={"CD-100": 4, "CD-0": 0, "CD-hot": 2},
             hot=("CD-hot",),
         ),
         sent=tuple(
             Sent(order=one, answer=ANSWER, twin=ANSWER if one.twin is not Twin.NO else None)
-            for one in orders
+            for one in ORDERS
         ),
         database=Database(
-            orders=rows,
+            orders=ROWS,
             stock=(stock_row("CD-100", 4, 2), stock_row("CD-hot", 2, 2)),
-            outbox_ids=frozenset(one.id for one in records),
+            outbox_ids=frozenset(one.id for one in RECORDS),
             broken_timelines=0,
             repeated_reservations=0,
             inbox_claims=8,
             parked=0,
         ),
-        records=records,
+        records=RECORDS,
         ledger=(
             LedgerEntry(order_id="order-1", amount=200, live=True),
             LedgerEntry(order_id="order-4", amount=200, live=True),
