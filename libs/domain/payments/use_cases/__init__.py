@@ -1,0 +1,1 @@
+"""One verb a file: what payments does inside a transaction it is given."""

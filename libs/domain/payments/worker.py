@@ -1,0 +1,33 @@
+"""What the payments worker runs: the consumer of commands and the dispatcher of operations."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+
+from libs.domain.payments.consumers import CONSUMER
+from libs.domain.payments.dispatcher import Dispatcher
+from libs.domain.payments.settings import PaymentsSettings
+from libs.domain.payments.simulator_provider import SimulatorProvider
+from libs.foundation.database.connections import Pool
+from libs.foundation.messaging.definitions import Loop, WorkerDefinition
+
+
+@asynccontextmanager
+async def dispatching(pool: Pool, settings: PaymentsSettings) -> AsyncGenerator[Sequence[Loop]]:
+    """Open the connections to the provider and give the loops that use them."""
+    connector = aiohttp.TCPConnector(
+        limit=settings.dispatch.concurrency_max, keepalive_timeout=30.0
+    )
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        provider = SimulatorProvider(session, settings.simulator)
+        dispatcher = Dispatcher(pool, provider, settings.dispatch)
+        yield (dispatcher.run, dispatcher.observe)
+
+
+WORKER: Final = WorkerDefinition(
+    consumer=CONSUMER, settings=PaymentsSettings, background=dispatching
+)
