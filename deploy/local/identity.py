@@ -1,6 +1,7 @@
 """Names one operating-system process for good: by its pid and the moment it started."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -53,6 +54,10 @@ def identify(pid: int) -> ProcessIdentity | None:
         return ProcessIdentity(pid, psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
+
+
+def this_process() -> ProcessIdentity:
+    return ProcessIdentity(os.getpid(), psutil.Process().create_time())
 
 
 async def stop(

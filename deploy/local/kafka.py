@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +52,12 @@ class KafkaServer(Program):
 
     start_s = 60.0
 
-    def __init__(self, folder: Path, log: Path, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, log: Path, environ: Mapping[str, str], report: Callable[[str], None]
+    ) -> None:
         super().__init__("kafka", log)
         self._folder = folder
+        self._environ = environ
         self._report = report
         self._properties = folder / "server.properties"
         self._data = folder / "data"
@@ -74,7 +77,9 @@ class KafkaServer(Program):
             await asyncio.to_thread(self._format, java)
         self._write_properties(self._properties, self._data)
         command = [*java, "kafka.Kafka", str(self._properties)]
-        self.child = launch.start(command, self.log, environment=os.environ, directory=self._folder)
+        self.child = launch.start(
+            command, self.log, environment=self._environ, directory=self._folder
+        )
 
     async def ready(self) -> bool:
         return await broker_answers(self.bootstrap)

@@ -40,6 +40,11 @@ class Layout(Struct, frozen=True):
         return self.folder / "postgres"
 
     @property
+    def services(self) -> Path:
+        """Where the services keep files, and what is read by them alone."""
+        return self.folder / "services"
+
+    @property
     def kafka(self) -> Path:
         return self.folder / "kafka"
 

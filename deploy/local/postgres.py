@@ -34,12 +34,16 @@ class PostgresServer(Program):
 
     stop_signal = signal.SIGINT  # Fast: sessions are cut. SIGTERM would wait for their clients.
 
-    def __init__(self, folder: Path, log: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, log: Path, settings: Mapping[str, str], environ: Mapping[str, str]
+    ) -> None:
         super().__init__("postgres", log)
         self._account = account.unprivileged()
         self._programs = postgres_programs(self._account)
         self._folder = account.private_folder(folder, self._account)
         self._settings = dict(settings)
+        # No PG* variable of the person who starts it: they change what the programs do.
+        self._environ = {name: text for name, text in environ.items() if not name.startswith("PG")}
         self.port = ports.free_port()
 
     @property
@@ -70,7 +74,7 @@ class PostgresServer(Program):
         self.child = launch.start(
             [str(self._programs / "postgres"), "-D", str(self.data), *arguments],
             self.log,
-            environment=_clean_environment(),
+            environment=self._environ,
             directory=self._folder,
             account=self._account,
         )
@@ -128,14 +132,9 @@ class PostgresServer(Program):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=self._folder,
-            env=_clean_environment(),
+            env=self._environ,
             user=self._account.uid if self._account else None,
             group=self._account.gid if self._account else None,
             extra_groups=[] if self._account else None,
         )
         unfinished.rename(self._folder / "cluster")
-
-
-def _clean_environment() -> dict[str, str]:
-    """Pass on what a program needs to run, and no PG* variable of the person who starts it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}

@@ -1,58 +1,146 @@
 """The table of Orderly's processes: which module, which role, which variables."""
 
-import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from deploy.local import launch
-from deploy.local.health import answers_ok
-from deploy.local.layout import ROOT
-from deploy.local.ports import LOOPBACK
 
-
-class Process(Struct, frozen=True):
-    """One row: `python -m module arguments` with `environment`, whose braces `Addresses` fills."""
+class Process(Struct, frozen=True, kw_only=True):
+    """One row: `python -m module arguments`; braces in `environment` are filled by `Addresses`."""
 
     name: str
     module: str
-    environment: Mapping[str, str]
     arguments: tuple[str, ...] = ()
-    prefix: str = ""
-
-    @property
-    def side_port_variable(self) -> str:
-        return f"{self.prefix}PROCESS_SIDE_PORT"
+    prefix: str
+    environment: Mapping[str, str]
+    needs_kafka: bool = False
 
 
-class Addresses(Struct, frozen=True):
-    """What the rows' braces may name."""
+class Table(Struct, frozen=True, kw_only=True):
+    """What a stack runs beside its servers."""
 
-    folder: Path
+    setup: tuple[Process, ...]
+    """Commands that run to their end first."""
+    processes: tuple[Process, ...]
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """What the braces of the table may name."""
+
+    folder: str
     kafka: str
     api_port: int
     payment_simulator_port: int
     databases: Mapping[str, str]
     """The DSN of each role."""
 
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
 
-def _worker(context: str) -> Process:
-    return Process(
-        name=f"worker_{context}",
-        module="services.worker",
-        arguments=(context,),
-        prefix="WORKER_",
-        environment={
-            "WORKER_DATABASE_URL": f"{{databases[orderly_worker_{context}]}}",
-            "WORKER_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
-        },
-    )
+    @property
+    def payment_simulator_url(self) -> str:
+        return f"http://127.0.0.1:{self.payment_simulator_port}"
+
+    def fill(self, template: str) -> str:
+        return template.format(
+            folder=self.folder,
+            kafka=self.kafka,
+            api_port=self.api_port,
+            payment_simulator_port=self.payment_simulator_port,
+            payment_simulator_url=self.payment_simulator_url,
+            databases=self.databases,
+        )
 
 
 _RELAY_ENVIRONMENT: Final = {
     "RELAY_DATABASE_URL": "{databases[orderly_outbox_relay]}",
     "RELAY_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
 }
+
+PROCESSES: Final = (
+    Process(
+        name="payment-simulator",
+        module="services.payment_simulator",
+        prefix="SIMULATOR_",
+        environment={
+            "SIMULATOR_PORT": "{payment_simulator_port}",
+            "SIMULATOR_LEDGER_PATH": "{folder}/payment-simulator.sqlite",
+        },
+    ),
+    Process(
+        name="api",
+        module="services.api",
+        prefix="API_",
+        environment={
+            "API_PORT": "{api_port}",
+            "API_DATABASE_URL": "{databases[orderly_api]}",
+            "API_TOKENS_FILE": "{folder}/tokens.json",
+        },
+    ),
+    Process(
+        name="outbox-relay",
+        module="services.outbox_relay",
+        prefix="RELAY_",
+        environment=_RELAY_ENVIRONMENT,
+        needs_kafka=True,
+    ),
+    # The standby: it takes over when the first one dies.
+    Process(
+        name="outbox-relay-2",
+        module="services.outbox_relay",
+        prefix="RELAY_",
+        environment=_RELAY_ENVIRONMENT,
+        needs_kafka=True,
+    ),
+    Process(
+        name="worker-orders",
+        module="services.worker",
+        arguments=("orders",),
+        prefix="WORKER_",
+        environment={
+            "WORKER_DATABASE_URL": "{databases[orderly_worker_orders]}",
+            "WORKER_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+        },
+        needs_kafka=True,
+    ),
+    Process(
+        name="worker-inventory",
+        module="services.worker",
+        arguments=("inventory",),
+        prefix="WORKER_",
+        environment={
+            "WORKER_DATABASE_URL": "{databases[orderly_worker_inventory]}",
+            "WORKER_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+        },
+        needs_kafka=True,
+    ),
+    Process(
+        name="worker-payments",
+        module="services.worker",
+        arguments=("payments",),
+        prefix="WORKER_",
+        environment={
+            "WORKER_DATABASE_URL": "{databases[orderly_worker_payments]}",
+            "WORKER_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+            "WORKER_PROVIDER_URL": "{payment_simulator_url}",
+        },
+        needs_kafka=True,
+    ),
+)
+# Runs to its end once the servers are ready, before any process that needs Kafka.
+TOPICS: Final = Process(
+    name="topics",
+    module="services.operator",
+    arguments=("topics", "apply"),
+    prefix="OPERATOR_",
+    environment={
+        "OPERATOR_DATABASE_URL": "{databases[orderly_operator]}",
+        "OPERATOR_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+    },
+)
+# A variable of the caller's shell that happens to start like one of ours (API_KEY) is not passed
+# on: the process would refuse it as a misspelt setting.
+PREFIXES: Final = tuple(sorted({process.prefix for process in (*PROCESSES, TOPICS)}))
+ORDERLY: Final = Table(setup=(TOPICS,), processes=PROCESSES)

@@ -11,6 +11,7 @@ import psycopg
 from msgspec import Struct
 
 from deploy.local.database_url import password_of, with_database, with_login
+from deploy.local.sql import roles
 from libs.foundation.database import migrate
 from libs.testkit.sql import databases as statements
 
@@ -62,11 +63,11 @@ class DatabaseServer:
         self._drop_leftovers()
         statements.take_migration_lock(self._server)
         try:
-            statements.create(self._server, self.template)
+            roles.create_database(self._server, self.template)
             migrate.upgrade(with_database(self.url, self.template))
-            statements.set_passwords(
-                self._server,
-                {role: role_password(self.url, role) for role in statements.logins(self._server)},
+            logins = roles.logins(self._server)
+            roles.set_passwords(
+                self._server, {role: role_password(self.url, role) for role in logins}
             )
         finally:
             statements.release_migration_lock(self._server)

@@ -54,9 +54,8 @@ async def dedicated_postgres(
     """Start a durable cluster with `settings` on top, and remove it at the end."""
     folder = current(os.environ).folder
     name = f"dedicated{uuid4().hex[:8]}"
-    server = PostgresServer(
-        folder / name, folder / "log" / f"{name}.log", {**_SETTINGS, **(settings or {})}
-    )
+    log = folder / "log" / f"{name}.log"
+    server = PostgresServer(folder / name, log, {**_SETTINGS, **(settings or {})}, os.environ)
     try:
         await server.start()
         yield DedicatedServer(server, name)

@@ -44,7 +44,7 @@ async def start(environ: Mapping[str, str], folder: Path, report: Callable[[str]
     """Start or look up the servers; a server that cannot be had is an error, never a skip."""
     match chosen(environ):
         case Provider.EMBEDDED:
-            return await _embedded(folder, report)
+            return await _embedded(environ, folder, report)
         case Provider.SERVERS:
             return _named(environ)
         case Provider.TESTCONTAINERS:
@@ -54,9 +54,13 @@ async def start(environ: Mapping[str, str], folder: Path, report: Callable[[str]
             return Servers(Provider.TESTCONTAINERS, *await start_containers())
 
 
-async def _embedded(folder: Path, report: Callable[[str], None]) -> Servers:
-    postgres = PostgresServer(folder / "postgres", folder / "log" / "postgres.log", _SETTINGS)
-    kafka = KafkaServer(folder / "kafka", folder / "log" / "kafka.log", report)
+async def _embedded(
+    environ: Mapping[str, str], folder: Path, report: Callable[[str], None]
+) -> Servers:
+    postgres = PostgresServer(
+        folder / "postgres", folder / "log" / "postgres.log", _SETTINGS, environ
+    )
+    kafka = KafkaServer(folder / "kafka", folder / "log" / "kafka.log", environ, report)
     try:
         # Kafka takes seconds to start: PostgreSQL is made meanwhile.
         await kafka.spawn()

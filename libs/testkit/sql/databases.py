@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from psycopg import Connection, Cursor, sql
+from psycopg import Cursor, sql
 
-Superuser = Connection[tuple[Any, ...]]
+from deploy.local.sql.roles import Superuser
 
 # Any number that nothing else on a server for tests uses as an advisory lock.
 _MIGRATION_LOCK: Final = 7_203_114
@@ -16,13 +16,8 @@ _MARK_ALIVE: Final = "SELECT pg_advisory_lock_shared(hashtext(%s))"
 _TRY_DEAD: Final = "SELECT pg_try_advisory_lock(hashtext(%s))"
 _RELEASE_DEAD: Final = "SELECT pg_advisory_unlock(hashtext(%s))"
 _DATABASES: Final = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-_CREATE: Final = sql.SQL("CREATE DATABASE {database} TEMPLATE template0")
 _CLONE: Final = sql.SQL("CREATE DATABASE {database} TEMPLATE {template}")
 _DROP: Final = sql.SQL("DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-_LOGINS: Final = """
-    SELECT rolname FROM pg_roles
-    WHERE rolname LIKE 'orderly\\_%' AND rolcanlogin ORDER BY rolname"""
-_SET_PASSWORD: Final = sql.SQL("ALTER ROLE {role} PASSWORD {password}")
 _RIGHTS: Final = """
     SELECT a.grantee::regrole::text, a.privilege_type
     FROM pg_database AS d, aclexplode(d.datacl) AS a
@@ -70,10 +65,6 @@ def names(server: Superuser, prefix: str) -> list[str]:
     return [name for (name,) in _rows(server.execute(_DATABASES, (prefix,)))]
 
 
-def create(server: Superuser, database: str) -> None:
-    server.execute(_CREATE.format(database=sql.Identifier(database)))
-
-
 def clone(server: Superuser, template: str, database: str) -> None:
     """Copy a database and the rights on it, which PostgreSQL does not copy with it."""
     target = sql.Identifier(database)
@@ -88,17 +79,6 @@ def clone(server: Superuser, template: str, database: str) -> None:
 
 def drop(server: Superuser, database: str) -> None:
     server.execute(_DROP.format(database=sql.Identifier(database)))
-
-
-def set_passwords(server: Superuser, password_for: dict[str, str]) -> None:
-    for role, password in password_for.items():
-        server.execute(
-            _SET_PASSWORD.format(role=sql.Identifier(role), password=sql.Literal(password))
-        )
-
-
-def logins(server: Superuser) -> list[str]:
-    return [role for (role,) in _rows(server.execute(_LOGINS))]
 
 
 def restamp(database: Superuser) -> None:

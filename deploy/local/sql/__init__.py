@@ -1,0 +1,1 @@
+"""Statements with which the launcher prepares a fresh server, as its superuser."""
