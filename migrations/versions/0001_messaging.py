@@ -210,7 +210,7 @@ BEGIN
         RAISE EXCEPTION 'messaging.% is not partitioned by time', parent;
     END IF;
     FOR i IN 0..ahead LOOP
-        lower_bound := first + i * step;
+        lower_bound := date_trunc('hour', first) + i * step;
         child := format('%s_%s', parent, to_char(lower_bound, 'YYYYMMDD"t"HH24MI'));
         IF to_regclass(format('messaging.%I', child)) IS NULL THEN
             EXECUTE format(
@@ -250,8 +250,8 @@ BEGIN
     RETURN made;
 END $$;
 
-SELECT messaging.make_time_partitions('outbox', date_trunc('hour', now()), '1 hour', 24);
-SELECT messaging.make_time_partitions('outbox_cursor', date_trunc('hour', now()), '1 hour', 24);
+SELECT messaging.make_time_partitions('outbox', now(), '1 hour', 24);
+SELECT messaging.make_time_partitions('outbox_cursor', now(), '1 hour', 24);
 SELECT messaging.make_inbox_partitions(now() - interval '8 days', 10);
 
 INSERT INTO messaging.outbox_cursor
