@@ -1,1 +1,17 @@
 """The life of a process: start, readiness, drain, side port."""
+
+from libs.foundation.runtime.process import DrainTimedOut, EndedEarly, Phase, Process
+from libs.foundation.runtime.readiness import Progress, Readiness
+from libs.foundation.runtime.run import run
+from libs.foundation.runtime.service import service
+
+__all__ = [
+    "DrainTimedOut",
+    "EndedEarly",
+    "Phase",
+    "Process",
+    "Progress",
+    "Readiness",
+    "run",
+    "service",
+]

@@ -85,6 +85,8 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     """Time between "not ready" and the end of work, so that a load balancer stops sending first."""
     drain_timeout_ms: Milliseconds = 20_000
     """Longest time for work in hand to end after the drain began; then it is interrupted."""
+    closing_timeout_ms: Milliseconds = 10_000
+    """Longest time for connections to close after that; then the process is killed."""
 
     def __post_init__(self) -> None:
         if self.drain_delay_ms > self.drain_timeout_ms:
