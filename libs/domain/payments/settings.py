@@ -57,5 +57,5 @@ class DispatchSettings(Struct, frozen=True, kw_only=True):
 class PaymentsSettings(Struct, frozen=True, kw_only=True):
     """What the payments worker needs beside the settings of every worker."""
 
-    simulator: SimulatorProviderSettings
+    provider: SimulatorProviderSettings
     dispatch: DispatchSettings = DispatchSettings()

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from libs.contracts.money import Money
+from libs.domain.payments.operation import Kind
 from libs.domain.payments.provider import (
     DECLINE_CODES,
     Accepted,
@@ -46,6 +47,7 @@ class _ReleaseBody(Struct, frozen=True, kw_only=True):
 
 class _Answer(Struct, frozen=True, kw_only=True):
     key: UUID
+    kind: Kind
     status: Literal["succeeded", "declined", "accepted"]
     amount: Money
     authorisation_id: str | None = None
@@ -143,11 +145,17 @@ def _judge(status: int, text: bytes, key: UUID, amount: Money | None) -> Outcome
         return _unknown(status)
     if answer.key != key or (amount is not None and answer.amount != amount):
         return Unknown(reason="answer_about_something_else")
+    return _outcome(answer)
+
+
+def _outcome(answer: _Answer) -> Outcome:
     match answer:
         case _Answer(status="succeeded", authorisation_id=str() as reference):
             return Succeeded(reference=reference, capture_before=answer.capture_before)
-        case _Answer(status="declined", decline_code=code):
+        case _Answer(status="declined", kind=Kind.AUTHORISE, decline_code=code):
             return Declined(code=code if code in DECLINE_CODES and code else "other")
+        case _Answer(status="declined", decline_code=code):
+            return Declined(code=code or "other")
         case _Answer(status="accepted"):
             return Accepted()
         case _:

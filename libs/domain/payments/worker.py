@@ -23,7 +23,7 @@ async def dispatching(pool: Pool, settings: PaymentsSettings) -> AsyncGenerator[
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
-        provider = SimulatorProvider(session, settings.simulator)
+        provider = SimulatorProvider(session, settings.provider)
         dispatcher = Dispatcher(pool, provider, settings.dispatch)
         yield (dispatcher.run, dispatcher.observe)
 

@@ -1,0 +1,84 @@
+"""Faults on demand: which of the next requests go wrong, and how."""
+
+from enum import StrEnum
+from random import Random
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+RequestKind = Literal["authorise", "release", "lookup"]
+
+
+class FaultKind(StrEnum):
+    """How a request goes wrong; `*_after` means after the operation took its effect."""
+
+    SLOW = "slow"  # The operation happens after the delay.
+    DECLINE = "decline"
+    RATE_LIMIT = "rate_limit"
+    DOWN = "down"
+    HANG_AFTER = "hang_after"  # The answer comes after the delay.
+    ERROR_AFTER = "error_after"
+    RESET_AFTER = "reset_after"
+    GARBLED_AFTER = "garbled_after"
+
+
+class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule: requests it matches go wrong, up to `count`, with the chance `ratio`.
+
+    Only authorisations carry a token: a rule with a `token_prefix` matches nothing else.
+    """
+
+    kind: FaultKind
+    operation: RequestKind | None = None
+    token_prefix: str = ""
+    count: Annotated[int, Meta(ge=1)] | None = None
+    ratio: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    seed: int = 0
+    delay_ms: Annotated[int, Meta(ge=0, le=600_000)] = 60_000
+    decline_code: str = "card_declined"
+
+
+class _Armed:
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.hits = 0
+        self._random = Random(fault.seed)  # noqa: S311  # Repeatable on purpose.
+
+    def takes(self, operation: RequestKind, token: str | None) -> bool:
+        fault = self.fault
+        if fault.operation is not None and fault.operation != operation:
+            return False
+        if fault.token_prefix and not (token or "").startswith(fault.token_prefix):
+            return False
+        if fault.count is not None and self.hits >= fault.count:
+            return False
+        if self._random.random() >= fault.ratio:
+            return False
+        self.hits += 1
+        return True
+
+
+class ActiveFault(Struct, frozen=True, kw_only=True):
+    """A rule and how many requests it has spoiled."""
+
+    fault: Fault
+    hits: int
+
+
+class FaultPlan:
+    """The rules in force; the first that takes a request decides."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+
+    def replace(self, faults: list[Fault]) -> None:
+        """Put new rules in the place of all others."""
+        self._armed = [_Armed(fault) for fault in faults]
+
+    def take(self, operation: RequestKind, token: str | None = None) -> Fault | None:
+        """Return the fault of the next request, if it has one."""
+        return next((each.fault for each in self._armed if each.takes(operation, token)), None)
+
+    def active(self) -> list[ActiveFault]:
+        """Return the rules and their hits."""
+        return [ActiveFault(fault=each.fault, hits=each.hits) for each in self._armed]

@@ -1,0 +1,1 @@
+"""SQL of the simulator's own ledger."""
