@@ -152,7 +152,7 @@ def _text(value: object) -> str:
         text = value if isinstance(value, str) else str(value)
         # A lone surrogate, for example from a file name, has no UTF-8 form.
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-    except Exception:  # noqa: BLE001  # A value that cannot print must not break the code that logs.
+    except Exception:  # noqa: BLE001  # What cannot print must not break the code that logs.
         return f"(a {type(value).__name__} that cannot be printed)"
 
 
@@ -176,9 +176,11 @@ def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> byte
     return _encode({**first, **event})
 
 
-class _ConsoleRenderer(structlog.dev.ConsoleRenderer):
+class _ConsoleRenderer:
     """Renders for a terminal, as the bytes the output takes."""
 
-    def __call__(self, logger: WrappedLogger, name: str, event_dict: EventDict) -> bytes:  # pyright: ignore[reportIncompatibleMethodOverride]  # A last processor may return bytes.
-        text = super().__call__(logger, name, event_dict)
-        return text.encode("utf-8")
+    def __init__(self) -> None:
+        self._render = structlog.dev.ConsoleRenderer()
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+        return self._render(logger, method, event).encode("utf-8")

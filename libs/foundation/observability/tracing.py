@@ -116,7 +116,7 @@ class SpanBlock:
         if self._token is not None:
             _current.reset(self._token)
         if kind is not None and issubclass(kind, Exception):
-            # Only the type: a message may quote a customer's data, and traces leave the house.
+            # Only the type: a message may quote personal data, and traces leave the house.
             self._span.set_attribute("error.type", f"{kind.__module__}.{kind.__qualname__}")
             self._span.set_status(Status(StatusCode.ERROR))
         self._span.end()

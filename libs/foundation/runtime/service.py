@@ -36,10 +36,9 @@ async def service(
     metrics.show_readiness(lambda: not process.reasons_not_ready())
     try:
         with _traces(name, settings), _loop_errors():
-            async with open_side_port(process, settings) as side_url:
-                async with _life(process):
-                    _log_start(name, side_url, configuration)
-                    yield process
+            async with open_side_port(process, settings) as side_url, _life(process):
+                _log_start(name, side_url, configuration)
+                yield process
         _log.info("process_ended")
     finally:
         process.unbound_end()

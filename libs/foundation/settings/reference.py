@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from inspect import getsource
 from itertools import pairwise
 from textwrap import dedent
+from typing import cast
 
 from msgspec import NODEFAULT, Struct, inspect
 
@@ -73,7 +74,7 @@ def _default_text(field: Field) -> str | None:
         return None
     value = _shown(field.default, field)
     if isinstance(value, tuple):
-        return ",".join(str(item) for item in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # Any tuple prints.
+        return ",".join(map(str, cast("tuple[object, ...]", value)))
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
