@@ -1,6 +1,6 @@
 """What a context declares to be run by a worker: a consumer's routes and its background loops."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,6 +18,8 @@ class ConsumedTopic(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def partitions(self) -> int: ...
     @property
     def accepts_unknown_types(self) -> bool: ...
 
@@ -51,7 +53,7 @@ class ConsumerDefinition:
         self.handlers = {route.contract.type: route.handler for route in routes}
 
 
-Loop = Callable[["Stopping"], Awaitable[None]]
+Loop = Callable[["Stopping"], Coroutine[Any, Any, None]]
 
 
 class Stopping(Protocol):

@@ -1,0 +1,1 @@
+"""Kafka to handlers: lanes, waves, retries, parking, offsets."""

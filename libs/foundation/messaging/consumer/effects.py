@@ -1,0 +1,150 @@
+"""The transactions of a consumer: claim, look for parked keys, handle or park, commit."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from libs.foundation.database.connections import Pool
+from libs.foundation.database.transaction import Transaction, transaction
+from libs.foundation.ids import new_id
+from libs.foundation.messaging import inbox, parking
+from libs.foundation.messaging.consumer.metrics import WAVE_MESSAGES, WAVE_SECONDS
+from libs.foundation.messaging.consumer.records import Item, Refusal
+from libs.foundation.messaging.definitions import ConsumerDefinition
+from libs.foundation.messaging.sql import inbox as inbox_rows
+from libs.foundation.messaging.sql import parked
+from libs.foundation.messaging.tracing import tracing_subjects
+from libs.foundation.observability.tracing import SpanKind, links_from, span
+
+Handler = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
+
+
+class ParkingStopped(RuntimeError):
+    """Too many keys were parked within a minute; this one is left where it is."""
+
+
+class Handled(Struct, frozen=True, kw_only=True):
+    """What one committed transaction did with the messages of a wave."""
+
+    handled: Sequence[Item]
+    queued: Sequence[Item]
+    duplicates: Sequence[Item]
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """What became of a refused message; neither: it had been parked before."""
+
+    newly: bool
+    queued: bool = False
+
+
+class Effects:
+    """Runs one transaction at a time for each of a bounded number of lanes."""
+
+    def __init__(
+        self,
+        definition: ConsumerDefinition,
+        pool: Pool,
+        budget: parking.ParkingBudget,
+        *,
+        at_once_max: int,
+        timeout_ms: int,
+    ) -> None:
+        self._consumer = definition.name
+        self._handlers = definition.handlers
+        self._pool = pool
+        self._budget = budget
+        # Lanes wait here in line; in the pool's line they would time out under load.
+        self._turns = asyncio.Semaphore(at_once_max)
+        self._timeout_s = timeout_ms / 1_000
+
+    async def handle(self, wave_type: str, items: Sequence[Item]) -> Handled:
+        """Give the messages that are neither taken nor parked behind to their handler."""
+        links = links_from(item.traceparent for item in items)
+        attributes = {
+            "messaging.consumer.group.name": self._consumer,
+            "messaging.batch.message_count": len(items),
+        }
+        traces = {item.subject: item.traceparent for item in items}
+        with (
+            span(
+                f"process {wave_type}", kind=SpanKind.CONSUMER, attributes=attributes, links=links
+            ),
+            tracing_subjects({name: trace for name, trace in traces.items() if name and trace}),
+        ):
+            async with self._transaction() as tx:
+                handled = await self._apply(tx, self._handlers[wave_type], items)
+        WAVE_MESSAGES.observe(len(handled.handled))
+        return handled
+
+    async def park(self, item: Item, refusal: Refusal) -> Parked | None:
+        """Park a refused message, or queue it; None when another transaction had taken it.
+
+        Raises ParkingStopped, and leaves everything as it was, when the budget is used up.
+        """
+        async with self._transaction() as tx:
+            fresh, _ = await self._claim(tx, [item])
+            if not fresh:
+                return None
+            topic = item.record.topic
+            if await parked.lock_shared(tx, self._consumer, topic, [item.key]):
+                await parking.queue(tx, self._consumer, topic, [item])
+                return Parked(newly=False, queued=True)
+            if not self._budget.allows_one():
+                raise ParkingStopped("too many keys were parked within a minute")
+            newly = await parking.park(tx, self._consumer, item, refusal)
+        if newly:
+            self._budget.spend()
+        return Parked(newly=newly)
+
+    async def probe(self) -> bool:
+        """Say whether the database answers an ordinary read."""
+        try:
+            async with self._transaction() as tx:
+                await inbox_rows.probe(tx, self._consumer, new_id())
+        except Exception:  # noqa: BLE001 - whatever it is, the database did not pass.
+            return False
+        return True
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[Transaction]:
+        async with self._turns:
+            # A server that is frozen or cut off ends no statement, so the wait ends here.
+            with WAVE_SECONDS.time():
+                async with asyncio.timeout(self._timeout_s), transaction(self._pool) as tx:
+                    yield tx
+
+    async def _apply(self, tx: Transaction, handler: Handler, items: Sequence[Item]) -> Handled:
+        fresh, duplicates = await self._claim(tx, items)
+        if not fresh:
+            return Handled(handled=[], queued=[], duplicates=duplicates)
+        # After the claim, in a statement of its own: whoever parked the message before a claimed
+        # one has committed by now, and only a new snapshot sees that.
+        topic, keys = fresh[0].record.topic, [item.key for item in fresh]
+        waiting = await parked.lock_shared(tx, self._consumer, topic, keys)
+        queued = [item for item in fresh if item.key in waiting]
+        ready = [item for item in fresh if item.key not in waiting]
+        await parking.queue(tx, self._consumer, topic, queued)
+        if ready:
+            await handler(tx, [item.message for item in ready])
+        return Handled(handled=ready, queued=queued, duplicates=duplicates)
+
+    async def _claim(self, tx: Transaction, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+        """Return the items that are ours, and the duplicates; no claimable id means ours."""
+        ids = [item.event_id for item in items if item.claimable and item.event_id]
+        claimed = await inbox.claim(tx, self._consumer, ids)
+        fresh: list[Item] = []
+        duplicates: list[Item] = []
+        for item in items:
+            if not item.claimable or item.event_id is None:
+                fresh.append(item)
+            elif item.event_id in claimed:
+                # An id that occurs twice in one wave, under two keys, counts for the first.
+                claimed.remove(item.event_id)
+                fresh.append(item)
+            else:
+                duplicates.append(item)
+        return fresh, duplicates

@@ -1,0 +1,55 @@
+"""How a consumer reads, retries and gives up; every wait it makes ends at one of these."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Milliseconds = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class ConsumerSettings(Struct, frozen=True, kw_only=True):
+    """Limits of one consumer."""
+
+    batch_records_max: Count = 500
+    """Most records of one partition that are taken at once."""
+    lane_batches_max: Count = 2
+    """Batches a partition may hold, the one in hand included; beyond that it is not read."""
+    wave_connections_max: Count = 3
+    """Partitions whose messages are handled at the same time, a database connection each."""
+    wave_timeout_ms: Milliseconds = 8_000
+    """Longest time for one transaction, seen from here: a silent server ends no statement."""
+    offset_commit_interval_ms: Milliseconds = 200
+    """Time between two commits of offsets."""
+    offset_commit_timeout_ms: Milliseconds = 2_000
+    """Longest wait for the broker to take them."""
+    session_timeout_ms: Milliseconds = 6_000
+    """Silence after which the group takes a member for dead."""
+    heartbeat_interval_ms: Milliseconds = 1_000
+    """Time between signs of life; a rebalance is noticed by the next one."""
+    rebalance_timeout_ms: Milliseconds = 10_000
+    """Longest time the group waits for its members to come back in a rebalance."""
+    revoke_grace_ms: Milliseconds = 3_000
+    """Time for the batches in hand to end when their partitions are taken away."""
+    fetch_wait_max_ms: Milliseconds = 100
+    """Longest time the broker holds a fetch; a partition that runs dry meanwhile waits as long."""
+    poison_attempts_max: Count = 5
+    """Failures of a message alone, while others pass, after which it is parked."""
+    parked_keys_per_minute_max: Count = 20
+    """Newly parked keys a minute beyond which the consumer stops parking and waits for people."""
+    retry_first_ms: Milliseconds = 100
+    """Bound of the first random wait after a failure; it doubles with each."""
+    retry_cap_ms: Milliseconds = 5_000
+    """Largest bound of that wait."""
+    stall_limit_ms: Milliseconds = 10_000
+    """Time without progress on a partition that has work, after which the process is not ready."""
+    request_poll_interval_ms: Milliseconds = 1_000
+    """Time between two looks for operators' requests."""
+
+    def __post_init__(self) -> None:
+        if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
+            raise ValueError("session_timeout_ms must allow three of heartbeat_interval_ms")
+        if self.revoke_grace_ms + self.offset_commit_timeout_ms >= self.rebalance_timeout_ms:
+            raise ValueError(
+                "revoke_grace_ms + offset_commit_timeout_ms < rebalance_timeout_ms must hold"
+            )

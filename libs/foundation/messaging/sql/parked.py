@@ -1,0 +1,187 @@
+"""messaging.parked_keys and parked_messages: what a consumer has set aside, per key, in order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from libs.foundation.database.transaction import Transaction
+
+
+class NewMessage(Struct, frozen=True, kw_only=True):
+    """A message as it is parked; `headers` is JSON text."""
+
+    key: str
+    partition: int
+    log_offset: int
+    event_id: UUID | None
+    type: str | None
+    headers: str
+    body: bytes | None
+    error_code: str
+    error: str
+    attempts: int
+
+
+class OpenMessage(Struct, frozen=True, kw_only=True):
+    """A parked message that waits to be retried or skipped."""
+
+    id: int
+    type: str | None
+    headers: str
+    body: bytes | None
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """How much a consumer has parked."""
+
+    keys: int
+    oldest_at: datetime | None
+
+
+class KeySummary(Struct, frozen=True, kw_only=True):
+    """One parked key with its first open message."""
+
+    consumer: str
+    topic: str
+    key: str
+    reason: str
+    parked_at: datetime
+    messages: int
+    first_type: str | None
+    first_error: str | None
+
+
+# FOR SHARE: a wave and the release of a key exclude each other, waves do not.
+_SHARE: Final = """
+    SELECT key FROM messaging.parked_keys
+    WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND key = ANY(%(keys)s::text[])
+    ORDER BY key
+    FOR SHARE"""
+
+_LOCK: Final = """
+    SELECT key FROM messaging.parked_keys
+    WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND key = %(key)s::text
+    FOR UPDATE"""
+
+# A record that carries no trustworthy id is recognised by its position instead.
+_INSERT: Final = """
+    INSERT INTO messaging.parked_messages (consumer, topic, key, partition, log_offset, event_id,
+        type, headers, body, error_code, error, attempts)
+    SELECT %(consumer)s::text, %(topic)s::text, key, partition, log_offset, event_id, type,
+        headers::jsonb, body, error_code, error, attempts
+    FROM unnest(%(key)s::text[], %(partition)s::int[], %(log_offset)s::bigint[],
+        %(event_id)s::uuid[], %(type)s::text[], %(headers)s::text[], %(body)s::bytea[],
+        %(error_code)s::text[], %(error)s::text[], %(attempts)s::int[])
+        WITH ORDINALITY AS new (key, partition, log_offset, event_id, type, headers, body,
+            error_code, error, attempts, position)
+    ORDER BY position
+    ON CONFLICT (consumer, topic, partition, log_offset, event_id) DO NOTHING
+    RETURNING key"""
+
+_PARK_KEY: Final = """
+    INSERT INTO messaging.parked_keys (consumer, topic, key, reason)
+    VALUES (%(consumer)s::text, %(topic)s::text, %(key)s::text, %(reason)s::text)
+    ON CONFLICT DO NOTHING"""
+
+_RELEASE_KEY: Final = """
+    DELETE FROM messaging.parked_keys
+    WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND key = %(key)s::text"""
+
+_OPEN: Final = """
+    SELECT id, type, headers::text AS headers, body
+    FROM messaging.parked_messages
+    WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND key = %(key)s::text
+        AND resolution IS NULL
+    ORDER BY id
+    LIMIT %(limit)s"""
+
+_RESOLVE: Final = """
+    UPDATE messaging.parked_messages
+    SET resolution = %(resolution)s::text, resolved_at = now()
+    WHERE id = %(id)s"""
+
+_FAILED: Final = """
+    UPDATE messaging.parked_messages
+    SET attempts = attempts + 1, error_code = %(error_code)s::text, error = %(error)s::text
+    WHERE id = %(id)s"""
+
+_SUMMARY: Final = """
+    SELECT count(*) AS keys, min(parked_at) AS oldest_at
+    FROM messaging.parked_keys
+    WHERE consumer = %(consumer)s::text"""
+
+_LIST: Final = """
+    SELECT parked.consumer, parked.topic, parked.key, parked.reason, parked.parked_at,
+        queue.messages, queue.first_type, queue.first_error
+    FROM messaging.parked_keys AS parked
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS messages, (array_agg(type ORDER BY id))[1] AS first_type,
+            (array_agg(error ORDER BY id))[1] AS first_error
+        FROM messaging.parked_messages AS waiting
+        WHERE waiting.consumer = parked.consumer AND waiting.topic = parked.topic
+            AND waiting.key = parked.key AND waiting.resolution IS NULL
+    ) AS queue
+    ORDER BY parked.parked_at, parked.consumer, parked.topic, parked.key
+    LIMIT %(limit)s"""
+
+
+async def lock_shared(tx: Transaction, consumer: str, topic: str, keys: Sequence[str]) -> set[str]:
+    """Return which of `keys` are parked, and keep them from being released until the commit."""
+    return set(await tx.fetch(str, _SHARE, consumer=consumer, topic=topic, keys=list(keys)))
+
+
+async def lock(tx: Transaction, consumer: str, topic: str, key: str) -> bool:
+    """Lock a parked key, so that nothing queues behind it; False when it is not parked."""
+    return await tx.fetch_one(str, _LOCK, consumer=consumer, topic=topic, key=key) is not None
+
+
+async def insert(
+    tx: Transaction, consumer: str, topic: str, messages: Sequence[NewMessage]
+) -> list[str]:
+    """Park `messages` in their order; returns the keys of those that were not parked before."""
+    columns = {
+        name: [getattr(message, name) for message in messages]
+        for name in NewMessage.__struct_fields__
+    }
+    return await tx.fetch(str, _INSERT, consumer=consumer, topic=topic, **columns)
+
+
+async def park_key(tx: Transaction, consumer: str, topic: str, key: str, reason: str) -> bool:
+    """Park `key`; False when it was parked already."""
+    return await tx.execute(_PARK_KEY, consumer=consumer, topic=topic, key=key, reason=reason) == 1
+
+
+async def release_key(tx: Transaction, consumer: str, topic: str, key: str) -> None:
+    """Let `key` flow again; its lock is held and its queue is empty."""
+    await tx.execute(_RELEASE_KEY, consumer=consumer, topic=topic, key=key)
+
+
+async def open_messages(
+    tx: Transaction, consumer: str, topic: str, key: str, limit: int
+) -> list[OpenMessage]:
+    """Return the first messages of a key's queue, oldest first."""
+    return await tx.fetch(OpenMessage, _OPEN, consumer=consumer, topic=topic, key=key, limit=limit)
+
+
+async def resolve(tx: Transaction, message_id: int, resolution: str) -> None:
+    """Close a parked message as `retried` or `skipped`."""
+    await tx.execute(_RESOLVE, id=message_id, resolution=resolution)
+
+
+async def note_failure(tx: Transaction, message_id: int, error_code: str, error: str) -> None:
+    """Count one more failed attempt and keep what it failed of."""
+    await tx.execute(_FAILED, id=message_id, error_code=error_code, error=error)
+
+
+async def summary(tx: Transaction, consumer: str) -> Summary:
+    """Return how much `consumer` has parked."""
+    found = await tx.fetch_one(Summary, _SUMMARY, consumer=consumer)
+    return found or Summary(keys=0, oldest_at=None)
+
+
+async def keys(tx: Transaction, limit: int) -> list[KeySummary]:
+    """Return the parked keys of every consumer, oldest first."""
+    return await tx.fetch(KeySummary, _LIST, limit=limit)
