@@ -68,6 +68,9 @@ format: install ## Rewrite the code in the house format and apply the safe fixes
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+generate: install ## Write the documents that are made from the code.
+	@$(BIN)/python -m docs.generate
+
 requirements: ## Resolve requirements/*.in again and pin the result with hashes.
 	@command -v uv >/dev/null || test -x var/uv/bin/uv || { \
 		$(PYTHON) -m venv var/uv && var/uv/bin/python -m pip install --quiet uv; }
@@ -83,8 +86,8 @@ clean: ## Delete caches; .venv and var/ stay.
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './var/*' -prune -exec rm -rf {} +
 
 ## Check it
-.PHONY: check check-format lint types architecture check-migrations
-check: check-format lint types architecture check-migrations ## Everything CI checks before the tests.
+.PHONY: check check-format lint types architecture check-generated check-migrations
+check: check-format lint types architecture check-generated check-migrations ## Everything CI checks before the tests.
 
 check-format: install ## Is the code in the house format?
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
@@ -97,6 +100,9 @@ types: install ## basedpyright in strict mode.
 
 architecture: install ## Layers, sizes, names, documents: the rules in tests/architecture.
 	@$(BIN)/python -m pytest -q tests/architecture
+
+check-generated: install ## Are the documents that are made from the code up to date?
+	@$(BIN)/python -m docs.generate --check
 
 check-migrations: install ## Squawk over the whole migration history printed as SQL.
 	@mkdir -p $(dir $(GENERATED_SQL))

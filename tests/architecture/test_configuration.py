@@ -1,0 +1,37 @@
+"""The configuration reference has a chapter for whatever a process reads."""
+
+import ast
+
+from docs.configuration import CHAPTERS
+from tests.architecture.source import Source, python_sources
+
+
+def test_every_prefix_a_process_reads_has_a_chapter() -> None:
+    read = {prefix for source in python_sources() for prefix in prefixes(source)}
+
+    assert read == {chapter.prefix for chapter in CHAPTERS}
+
+
+def test_prefixes_are_found_where_a_process_reads_settings() -> None:
+    text = 'load_settings(A, environ, prefix="API_")\npartial(load_settings, prefix="B_")\n'
+
+    assert prefixes(Source("services/api/__main__.py", text)) == {"API_", "B_"}
+    assert prefixes(Source("libs/a.py", text)) == set()
+
+
+def prefixes(source: Source) -> set[str]:
+    if not source.within("services"):
+        return set()
+    calls = [
+        node
+        for node in source.nodes()
+        if isinstance(node, ast.Call) and "load_settings" in ast.unparse(node)
+    ]
+    return {
+        keyword.value.value
+        for call in calls
+        for keyword in call.keywords
+        if keyword.arg == "prefix"
+        and isinstance(keyword.value, ast.Constant)
+        and isinstance(keyword.value.value, str)
+    }
