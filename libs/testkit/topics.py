@@ -49,7 +49,8 @@ class TopicMaker:
             await admin.close()
 
 
-def _raise_errors(response: Any) -> None:  # noqa: ANN401 - aiokafka builds its answers' fields at run time.
+# aiokafka makes the fields of its answers at run time, so no type names them.
+def _raise_errors(response: Any) -> None:  # noqa: ANN401
     for topic, code, *_ in response.topic_errors:
         error = for_code(code)
         if error.errno != 0:
