@@ -11,7 +11,6 @@ from typing import Any, Final
 import aiohttp
 from msgspec import Struct
 
-
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _START_MAX_S: Final = 30.0
 

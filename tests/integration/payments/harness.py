@@ -1,0 +1,205 @@
+"""Drives the payments context as its worker would: commands in, events out, dispatchers running."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import aiohttp
+import msgspec
+import psycopg
+from msgspec import Struct
+
+from libs.contracts.money import Money
+from libs.contracts.payments import (
+    EVENT_DECODERS,
+    AuthorisePayment,
+    PaymentEvent,
+    PaymentSource,
+    ReducePayment,
+)
+from libs.domain.payments.dispatcher import Dispatcher
+from libs.domain.payments.provider import PaymentProvider
+from libs.domain.payments.settings import DispatchSettings, SimulatorProviderSettings
+from libs.domain.payments.simulator_provider import SimulatorProvider
+from libs.domain.payments.use_cases.authorise_payments import authorise_payments
+from libs.domain.payments.use_cases.reduce_payments import reduce_payments
+from libs.foundation.database.connections import Pool, open_pool
+from libs.foundation.database.settings import DatabaseSettings
+from libs.foundation.database.transaction import transaction
+from libs.foundation.ids import new_id
+from libs.foundation.resilience.breaker import BreakerSettings
+from libs.foundation.resilience.retry import Backoff
+from libs.testkit.databases import Database
+from libs.testkit.waiting import until
+
+# As short as a test can bear: nothing here depends on the length, only on the order.
+QUICK = DispatchSettings(
+    poll_interval_min_ms=1,
+    poll_interval_max_ms=5,
+    call_timeout_ms=1_000,
+    recovery_ms=2_000,
+    backoff=Backoff(first_ms=1, cap_ms=20),
+    breaker=BreakerSettings(samples_min=1_000_000),
+)
+
+
+class Clock:
+    """Wall-clock time that a test can move forward."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, ahead: timedelta) -> None:
+        self._ahead += ahead
+
+
+class OperationRow(Struct, frozen=True, kw_only=True):
+    key: UUID
+    kind: str
+    state: str
+    attempts: int
+    outcome: str | None
+    possibly_executed: bool
+
+
+class PaymentRow(Struct, frozen=True, kw_only=True):
+    state: str
+    planned_minor: int
+    authorised_minor: int
+    released_minor: int
+
+
+class Payments:
+    def __init__(self, pool: Pool, admin: psycopg.AsyncConnection) -> None:
+        self.pool = pool
+        self._admin = admin
+
+    async def deliver(self, *commands: AuthorisePayment | ReducePayment) -> None:
+        """Handle each command in a transaction of its own, in order."""
+        for command in commands:
+            async with transaction(self.pool) as tx:
+                if isinstance(command, AuthorisePayment):
+                    await authorise_payments(tx, [command])
+                else:
+                    await reduce_payments(tx, [command])
+
+    async def deliver_wave(self, commands: list[AuthorisePayment]) -> None:
+        async with transaction(self.pool) as tx:
+            await authorise_payments(tx, commands)
+
+    async def events(self, order_id: UUID) -> list[PaymentEvent]:
+        """Return what the outbox holds about the order, checking the sequence 1..n."""
+        cursor = await self._admin.execute(
+            """SELECT type, payload, sequence FROM messaging.outbox
+               WHERE aggregatetype = 'payment' AND aggregateid = %s ORDER BY seq""",
+            (str(order_id),),
+        )
+        rows = await cursor.fetchall()
+        assert [row[2] for row in rows] == list(range(1, len(rows) + 1))
+        return [EVENT_DECODERS[row[0]].decode(row[1]) for row in rows]
+
+    async def event_types(self, order_id: UUID) -> list[str]:
+        return [event.type.split(".")[1] for event in await self.events(order_id)]
+
+    async def operations(self, order_id: UUID) -> list[OperationRow]:
+        cursor = await self._admin.execute(
+            """SELECT key, kind, state, attempts, outcome, possibly_executed
+               FROM payments.operations WHERE order_id = %s ORDER BY created_at, kind""",
+            (order_id,),
+        )
+        names = OperationRow.__struct_fields__
+        return [
+            msgspec.convert(dict(zip(names, row, strict=True)), OperationRow)
+            for row in await cursor.fetchall()
+        ]
+
+    async def payment(self, order_id: UUID) -> PaymentRow:
+        cursor = await self._admin.execute(
+            """SELECT state, planned_minor, authorised_minor, released_minor
+               FROM payments.payments WHERE order_id = %s""",
+            (order_id,),
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return msgspec.convert(
+            dict(zip(PaymentRow.__struct_fields__, row, strict=True)), PaymentRow
+        )
+
+    async def live(self) -> dict[str, int]:
+        """Return what the database says the provider holds, by order."""
+        cursor = await self._admin.execute(
+            """SELECT order_id::text, authorised_minor - captured_minor - released_minor
+               FROM payments.payments
+               WHERE authorised_minor - captured_minor - released_minor > 0"""
+        )
+        return {str(row[0]): int(row[1]) for row in await cursor.fetchall()}
+
+    async def settled(self) -> bool:
+        """Say whether no operation is due, under way or waiting."""
+        cursor = await self._admin.execute(
+            "SELECT count(*) FROM payments.operations WHERE next_at IS NOT NULL"
+        )
+        row = await cursor.fetchone()
+        return row == (0,)
+
+    async def until_settled(self) -> None:
+        await until(self.settled)
+
+    async def execute(self, statement: str, *parameters: object) -> None:
+        await self._admin.execute(statement, parameters)  # pyright: ignore[reportArgumentType] - A test's own literal.
+
+
+@asynccontextmanager
+async def open_payments(database: Database) -> AsyncGenerator[Payments]:
+    """Open the context as its own role; the test itself looks on as the superuser."""
+    settings = DatabaseSettings(url=database.url_for("orderly_worker_payments"))
+    async with (
+        open_pool(settings, "payments-test") as pool,
+        await psycopg.AsyncConnection.connect(database.url, autocommit=True) as admin,
+    ):
+        yield Payments(pool, admin)
+
+
+@asynccontextmanager
+async def dispatching(
+    payments: Payments,
+    provider: PaymentProvider,
+    settings: DispatchSettings = QUICK,
+    clock: Clock | None = None,
+) -> AsyncGenerator[Dispatcher]:
+    """Run a dispatcher until the block ends, then let it finish what is in flight."""
+    stopping = asyncio.Event()
+    dispatcher = Dispatcher(payments.pool, provider, settings, clock=clock or Clock())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(dispatcher.run(stopping))
+        try:
+            yield dispatcher
+        finally:
+            stopping.set()
+
+
+@asynccontextmanager
+async def simulator_provider(url: str) -> AsyncGenerator[SimulatorProvider]:
+    async with aiohttp.ClientSession() as session:
+        yield SimulatorProvider(session, SimulatorProviderSettings(url=url))
+
+
+def authorise(
+    order_id: UUID | None = None, *, token: str = "tok_ok", amount_minor: int = 1_999
+) -> AuthorisePayment:
+    return AuthorisePayment(
+        order_id=order_id or new_id(),
+        amount=Money(amount=amount_minor, currency="EUR"),
+        payment_source=PaymentSource(provider="simulator", kind="token", value=token),
+        external_reference=None,
+        deadline_at=datetime.now(UTC) + timedelta(minutes=15),
+    )
+
+
+def reduce(order_id: UUID, reduction_id: UUID | None = None) -> ReducePayment:
+    return ReducePayment(order_id=order_id, reduction_id=reduction_id or new_id())
