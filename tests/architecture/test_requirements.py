@@ -2,7 +2,8 @@
 
 import re
 
-from tests.architecture.source import ROOT
+from tests.architecture.rules import decisions
+from tests.architecture.source import ROOT, repository
 
 _PIN = re.compile(r"^([a-z0-9][\w.-]*)(?:\[[\w,-]+\])?==(\S+)", re.MULTILINE)
 
@@ -21,12 +22,29 @@ def test_every_pin_has_a_hash() -> None:
         assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
+def test_every_dependency_has_its_reason_in_a_decision() -> None:
+    records = [source.text for source in repository() if decisions.is_decision(source)]
+    words = set(re.findall(r"[a-z0-9][\w-]*", " ".join(records).lower()))
+
+    assert [name for name in dependencies("runtime", "dev") if name not in words] == []
+
+
 def test_pins_are_read_with_extras_and_markers() -> None:
     text = (
         "psycopg[binary]==3.3.9 ; python_version > '3' \\\n    --hash=sha256:0\nrich==15.0.0 \\\n"
     )
 
     assert _PIN.findall(text) == [("psycopg", "3.3.9"), ("rich", "15.0.0")]
+
+
+def dependencies(*files: str) -> list[str]:
+    """Return the names in `requirements/*.in`, without comments, includes and extras."""
+    lines = [line for file in files for line in declared(file).splitlines()]
+    return [line.split("[")[0] for line in lines if line[:1].isalpha()]
+
+
+def declared(name: str) -> str:
+    return (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8")
 
 
 def pins(name: str) -> dict[str, str]:
