@@ -121,6 +121,11 @@ def test_a_later_version_of_the_header_is_read_as_far_as_it_is_known(recorder: R
     assert trace_of(recorder.spans["handle"]) == TRACE
 
 
+def test_a_later_version_of_the_header_is_passed_on_as_the_known_one() -> None:
+    with tracing.span_from(f"01-{TRACE}-{SPAN}-00-more", "handle"):
+        assert tracing.current_traceparent() == UNSAMPLED
+
+
 def test_the_ratio_decides_for_new_traces_only(recorder: Recorder) -> None:
     recorder.sample(0.0)
 

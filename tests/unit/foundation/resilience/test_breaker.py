@@ -166,6 +166,21 @@ def test_a_result_from_before_the_breaker_opened_does_not_close_it() -> None:
     assert rig.breaker.state is BreakerState.HALF_OPEN
 
 
+def test_failures_from_before_the_breaker_closed_do_not_open_it_again() -> None:
+    rig = Rig()
+    old = [rig.breaker.attempt() for _ in range(4)]
+    for attempt in old:
+        attempt.__enter__()
+    rig.open()
+    rig.now_s += 5
+    rig.succeed()
+
+    for attempt in old:
+        attempt.__exit__(Fault, None, None)
+
+    assert rig.breaker.state is BreakerState.CLOSED
+
+
 def test_the_caller_may_judge_an_error_as_an_answer() -> None:
     rig = Rig()
 

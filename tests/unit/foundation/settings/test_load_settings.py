@@ -178,6 +178,18 @@ def test_a_value_from_a_file_is_never_shown(tmp_path: Path) -> None:
     assert problems(DEMO_LOW_FILE=str(file)) == ("DEMO_LOW: expected an integer, given (hidden)",)
 
 
+def test_a_wrong_secret_is_never_shown() -> None:
+    class Keys(Struct, frozen=True):
+        keys: Annotated[tuple[Secret, ...], Meta(min_length=2)]
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(Keys, {"K_KEYS": "hunter2"}, prefix="K_")
+
+    assert caught.value.problems == (
+        "K_KEYS: expected a comma-separated list, each a secret, given (hidden)",
+    )
+
+
 def test_a_prefix_without_an_underscore_is_a_mistake_in_the_program() -> None:
     with pytest.raises(ValueError, match="must end with an underscore"):
         load_settings(NeighbourSettings, {}, prefix="DEMO")
