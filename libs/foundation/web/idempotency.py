@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from psycopg.errors import LockNotAvailable
 
 from libs.foundation.database.transaction import Transaction
 from libs.foundation.web.refusals import (
@@ -73,7 +74,11 @@ async def once(tx: Transaction, claim: Claim, act: Callable[[], Awaitable[Reply]
     The answer is stored in the transaction that makes it true. A refusal is raised through the
     caller's transaction, whose rollback gives the key back.
     """
-    if not await keys.claim_waiting(tx, claim):
+    try:
+        ours = await keys.claim_waiting(tx, claim)
+    except LockNotAvailable:
+        raise IdempotencyInProgress from None
+    if not ours:
         return await _stored(tx, claim)
     answer = await act()
     await keys.finish(tx, [claim], [answer])

@@ -1,7 +1,6 @@
 """The refusals every HTTP interface has, each with the headers its status demands."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from msgspec import Struct
 
@@ -20,7 +19,7 @@ class FieldError(Struct, frozen=True, kw_only=True):
 class HttpRefusal(AppError):
     """A refusal that carries headers beside its status."""
 
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
 
 class MalformedRequest(HttpRefusal):
@@ -83,7 +82,7 @@ class InvalidToken(Unauthenticated):
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # noqa: RUF012 - as above.
 
 
-class InsufficientScope(AppError):
+class InsufficientScope(HttpRefusal):
     kind = ErrorKind.FORBIDDEN
     code = "insufficient-scope"
 

@@ -1,6 +1,7 @@
 """An HTTP answer as plain data, so that it can be stored and sent again byte for byte."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     headers: Mapping[str, str] = _NOTHING
+    media_type: str = JSON
 
 
 def reply(status: int, content: object, **headers: str) -> Reply:
@@ -27,16 +29,26 @@ def reply(status: int, content: object, **headers: str) -> Reply:
     return Reply(status=status, body=_encode(content), headers=headers)
 
 
+def not_modified(etag: str) -> Reply:
+    """Return 304: the caller has this version."""
+    return Reply(status=HTTPStatus.NOT_MODIFIED, body=b"", headers={"ETag": etag})
+
+
+def private(answer: Reply) -> Reply:
+    """Forbid caches to keep an answer that only its caller may see."""
+    return replace(answer, headers={**answer.headers, "Cache-Control": "private, no-store"})
+
+
 def replayed(stored: Reply) -> Reply:
     """Mark a stored answer that is sent again; its own bytes and headers stay as they were."""
     return replace(stored, headers={**stored.headers, **_REPLAYED})
 
 
-def response(answer: Reply, **headers: str) -> Response[bytes]:
+def response(answer: Reply) -> Response[bytes]:
     """Turn an answer into the framework's response without encoding it again."""
     return Response(
         answer.body,
         status_code=answer.status,
-        headers={**answer.headers, **headers},
-        media_type=JSON,
+        headers=dict(answer.headers),
+        media_type=answer.media_type,
     )

@@ -1,0 +1,1 @@
+"""HTTP routes of the orders context: orders, products."""

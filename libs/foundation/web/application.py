@@ -1,0 +1,76 @@
+"""Builds the application: routing by the framework, everything around a handler by one function."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from litestar import HttpMethod, Litestar, Request, Response
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from libs.foundation.web.authentication import BearerTokens
+from libs.foundation.web.endpoint import Call, Endpoint
+from libs.foundation.web.problems import Problems
+from libs.foundation.web.reply import Reply, response
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one request may take."""
+
+    body_bytes_max: int
+    deadline_ms: int
+
+
+def application(
+    endpoints: Sequence[Endpoint],
+    public: Sequence[HTTPRouteHandler],
+    tokens: BearerTokens,
+    problems: Problems,
+    limits: Limits,
+) -> Litestar:
+    """Return the ASGI application that serves `endpoints`, and `public` without authentication."""
+    handlers = [_route(endpoint, tokens, problems, limits) for endpoint in endpoints]
+
+    def explain(request: AnyRequest, error: Exception) -> Response[bytes]:
+        return response(problems.of(error, request.method))
+
+    return Litestar(
+        [*handlers, *public],
+        exception_handlers={Exception: explain},
+        openapi_config=None,
+        request_max_body_size=limits.body_bytes_max,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _route(
+    endpoint: Endpoint, tokens: BearerTokens, problems: Problems, limits: Limits
+) -> HTTPRouteHandler:
+    deadline_s = limits.deadline_ms / 1_000
+
+    async def answer(request: AnyRequest) -> Response[bytes]:
+        try:
+            async with asyncio.timeout(deadline_s):
+                return response(await _handled(endpoint, tokens, request))
+        except Exception as error:  # noqa: BLE001 - every error becomes a problem, none escapes.
+            return response(problems.of(error, endpoint.method))
+
+    return _handler(endpoint, answer)
+
+
+def _handler(
+    endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, Response[bytes]]]
+) -> HTTPRouteHandler:
+    route = HTTPRouteHandler(
+        endpoint.path, http_method=HttpMethod(endpoint.method), status_code=200
+    )
+    return route(answer)
+
+
+async def _handled(endpoint: Endpoint, tokens: BearerTokens, request: AnyRequest) -> Reply:
+    principal = tokens.authenticate(request.headers.getall("authorization", []))
+    principal.require(*endpoint.scopes)
+    return await endpoint.handle(Call(request, principal, endpoint))

@@ -1,0 +1,26 @@
+"""The API: the public HTTP door of every context."""
+
+import os
+from collections.abc import Mapping
+
+from libs.foundation.runtime import run, service
+from libs.foundation.settings import load_settings
+from libs.foundation.web.server import serve
+from services.api.settings import ApiSettings
+from services.api.wiring import open_application
+
+
+async def main(environ: Mapping[str, str]) -> None:
+    """Serve until the process is asked to stop."""
+    settings = load_settings(ApiSettings, environ, prefix="API_")
+    async with (
+        service("api", settings.process, configuration=settings) as process,
+        open_application(settings) as application,
+    ):
+        await process.run_until_stopped(
+            serve(application, settings.host, settings.port, process.stopping)
+        )
+
+
+if __name__ == "__main__":
+    run(main(os.environ))

@@ -1,0 +1,78 @@
+"""Puts the contexts' routes behind the layers every request passes."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from litestar.types import ASGIApp
+from msgspec.structs import replace
+
+from libs.domain.orders.routes.orders import CANCEL, READ, OrderRoutes
+from libs.domain.orders.routes.placing import CHECKOUT, PATH, PLACE, PlacingRoute
+from libs.domain.orders.routes.products import ProductRoutes
+from libs.domain.orders.use_cases.read_orders import READ_CONTACTS
+from libs.foundation.database.connections import Pool, open_pool
+from libs.foundation.web.admission import Admission
+from libs.foundation.web.application import Limits, application
+from libs.foundation.web.authentication import BearerTokens
+from libs.foundation.web.cursors import Cursors
+from libs.foundation.web.endpoint import Endpoint
+from libs.foundation.web.problems import Problems
+from libs.foundation.web.telemetry import Telemetry
+from services.api.settings import ApiSettings
+
+_OF_CUSTOMERS: Final = frozenset({PLACE, READ, CANCEL, READ_CONTACTS})
+# A flush divides at most log2(128) = 7 times behind one locked row, each try waiting this share.
+_FLUSH_LOCK_SHARE: Final = 8
+
+
+@asynccontextmanager
+async def open_application(settings: ApiSettings) -> AsyncGenerator[ASGIApp]:
+    """Open the pools, yield the application, and answer what it accepted before closing them."""
+    async with (
+        open_pool(settings.database, "api") as pool,
+        _open_placing_pool(settings) as placing_pool,
+    ):
+        placing = PlacingRoute(placing_pool, settings.group_commit)
+        yield _layered(settings, pool, placing)
+        await placing.drained()
+
+
+def _open_placing_pool(settings: ApiSettings) -> AbstractAsyncContextManager[Pool]:
+    """Give flushes connections of their own, so that reads never take them."""
+    commits = settings.group_commit
+    database = replace(
+        settings.database,
+        pool_size_max=commits.flushes_max,
+        lock_timeout_ms=max(1, commits.twin_wait_ms // _FLUSH_LOCK_SHARE),
+    )
+    return open_pool(database, "api-placing")
+
+
+def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIApp:
+    problems = Problems(settings.problem_types_url)
+    endpoints = _endpoints(settings, pool, placing)
+    every_scope = frozenset(scope for each in endpoints for scope in each.scopes) | {READ_CONTACTS}
+    open_to = {"customer": _OF_CUSTOMERS, "staff": every_scope, "machine": every_scope}
+    inner = application(
+        endpoints,
+        public=[],
+        tokens=BearerTokens(settings.tokens.reveal(), open_to),
+        problems=problems,
+        limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),
+    )
+    return Admission(
+        Telemetry(inner, settings.access_log_ratio),
+        problems,
+        doors={("POST", PATH): lambda: placing.full},
+        in_flight_max=settings.in_flight_max,
+    )
+
+
+def _endpoints(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> tuple[Endpoint, ...]:
+    cursors = Cursors(settings.cursor_secret.reveal())
+    return (
+        placing.endpoint(),
+        *OrderRoutes(pool, cursors).endpoints(),
+        *ProductRoutes(pool, cursors, read_scopes=(READ, PLACE, CHECKOUT)).endpoints(),
+    )
