@@ -77,6 +77,7 @@ PROCESSES: Final = (
             "API_PORT": "{api_port}",
             "API_DATABASE_URL": "{databases[orderly_api]}",
             "API_TOKENS_FILE": "{folder}/tokens.json",
+            "API_CURSOR_SECRET_FILE": "{folder}/cursor_secret",
         },
     ),
     Process(

@@ -10,7 +10,8 @@ from typing import Final
 
 from deploy.local import ports, stack_environment
 from deploy.local import state as recorded
-from deploy.local.identity import this_process
+from deploy.local.api_secrets import make_api_secrets
+from deploy.local.identity import ProcessIdentity, this_process
 from deploy.local.kafka import KafkaServer
 from deploy.local.launch import StartFailed
 from deploy.local.layout import STACK_VARIABLE, Layout, layout_in
@@ -21,7 +22,6 @@ from deploy.local.processes import ORDERLY, Addresses, Process, Table
 from deploy.local.service import Service, environment_of, run_to_end
 from deploy.local.state import Phase, StackState
 from deploy.local.supervision import Supervision
-from deploy.local.tokens import make_tokens
 
 _POSTGRES_SETTINGS: Final = {"max_connections": "100"}
 
@@ -51,7 +51,7 @@ class Stack:
         self._services: list[Service] = []
         self._addresses: Addresses | None = None
         layout.services.mkdir(exist_ok=True)
-        self._tokens = make_tokens(layout.services / "tokens.json")
+        self._tokens = make_api_secrets(layout.services)
 
     @classmethod
     @asynccontextmanager
@@ -104,15 +104,11 @@ class Stack:
         return self._tokens.customer
 
     def pid(self, name: str) -> int:
-        """Return the pid of a process that runs."""
-        process = self._state.processes[name].process
-        if process is None:
-            raise ProcessLookupError(f"{name} does not run at the moment")
-        return process.pid
+        return self._running(name).pid
 
     def kill(self, name: str) -> None:
         """Kill a process as a crash would; it is started again."""
-        os.kill(self.pid(name), signal.SIGKILL)
+        self._running(name).send(signal.SIGKILL)
 
     async def start(self) -> None:
         """Start everything, side by side as far as one thing does not need another."""
@@ -157,6 +153,12 @@ class Stack:
         if self._addresses is None:
             raise RuntimeError("the stack has not been started")
         return self._addresses
+
+    def _running(self, name: str) -> ProcessIdentity:
+        process = self._state.processes[name].process
+        if process is None or not process.alive:
+            raise ProcessLookupError(f"{name} does not run at the moment")
+        return process
 
     async def _find_addresses(self) -> Addresses:
         databases = await asyncio.to_thread(prepare_database, self._postgres.url)
