@@ -9,6 +9,7 @@ from libs.domain.inventory.worker import InventoryWorkerSettings
 from libs.domain.orders.worker import OrdersWorkerSettings
 from libs.domain.payments.settings import PaymentsSettings
 from libs.foundation.settings import SettingRow, reference
+from services.api.settings import ApiSettings
 from services.payment_simulator.settings import SimulatorSettings
 from services.worker.settings import WorkerSettings
 
@@ -23,6 +24,7 @@ class Chapter(Struct, frozen=True, kw_only=True):
 
 
 CHAPTERS: Final = (
+    Chapter(title="API", command="python -m services.api", prefix="API_", settings=ApiSettings),
     Chapter(
         title="Every worker",
         command="python -m services.worker CONTEXT",
