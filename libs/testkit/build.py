@@ -118,7 +118,7 @@ def amounts(
     )
 
 
-def reserve_stock(order_id: UUID | None = None, **quantities: int) -> ReserveStock:
+def reserve_stock(order_id: UUID | None = None, /, **quantities: int) -> ReserveStock:
     items = tuple(StockItem(sku=sku, quantity=quantities[sku]) for sku in sorted(quantities))
     return ReserveStock(order_id=order_id or new_id(), items=items)
 

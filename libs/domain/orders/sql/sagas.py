@@ -16,10 +16,10 @@ _INSERT: Final = """
         authorise_sent, release_id, release_done, reduction_id, reduction_done)
     SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent, release_id,
         release_done, reduction_id, reduction_done
-    FROM unnest(%(order_id)s::uuid[], %(step)s::text[], %(deadline_at)s::timestamptz[],
-        %(payment_source)s::text[]::jsonb[], %(reserve_sent)s::boolean[],
-        %(authorise_sent)s::boolean[], %(release_id)s::uuid[], %(release_done)s::boolean[],
-        %(reduction_id)s::uuid[], %(reduction_done)s::boolean[])
+    FROM unnest(%(order_id)b::uuid[], %(step)b::text[], %(deadline_at)b::timestamptz[],
+        %(payment_source)b::text[]::jsonb[], %(reserve_sent)b::boolean[],
+        %(authorise_sent)b::boolean[], %(release_id)b::uuid[], %(release_done)b::boolean[],
+        %(reduction_id)b::uuid[], %(reduction_done)b::boolean[])
         AS new (order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent,
             release_id, release_done, reduction_id, reduction_done)"""
 
@@ -27,20 +27,20 @@ _READ: Final = """
     SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent, release_id,
         release_done, reduction_id, reduction_done
     FROM orders.sagas
-    WHERE order_id = ANY(%(order_ids)s::uuid[])"""
+    WHERE order_id = ANY(%(order_ids)b::uuid[])"""
 
 _SAVE: Final = """
     UPDATE orders.sagas AS s
     SET step = c.step, deadline_at = c.deadline_at, payment_source = c.payment_source,
-        reserve_sent = c.reserve_sent, authorise_sent = c.authorise_sent,
-        release_id = c.release_id, release_done = c.release_done,
-        reduction_id = c.reduction_id, reduction_done = c.reduction_done, updated_at = now()
-    FROM unnest(%(order_id)s::uuid[], %(step)s::text[], %(deadline_at)s::timestamptz[],
-        %(payment_source)s::text[]::jsonb[], %(reserve_sent)s::boolean[],
-        %(authorise_sent)s::boolean[], %(release_id)s::uuid[], %(release_done)s::boolean[],
-        %(reduction_id)s::uuid[], %(reduction_done)s::boolean[])
-        AS c (order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent,
-            release_id, release_done, reduction_id, reduction_done)
+        authorise_sent = c.authorise_sent, release_id = c.release_id,
+        release_done = c.release_done, reduction_id = c.reduction_id,
+        reduction_done = c.reduction_done, updated_at = now()
+    FROM unnest(%(order_id)b::uuid[], %(step)b::text[], %(deadline_at)b::timestamptz[],
+        %(payment_source)b::text[]::jsonb[], %(authorise_sent)b::boolean[],
+        %(release_id)b::uuid[], %(release_done)b::boolean[], %(reduction_id)b::uuid[],
+        %(reduction_done)b::boolean[])
+        AS c (order_id, step, deadline_at, payment_source, authorise_sent, release_id,
+            release_done, reduction_id, reduction_done)
     WHERE s.order_id = c.order_id"""
 
 # It locks the orders, never the sagas: a handler holds an order when it changes its saga, and the
@@ -56,7 +56,8 @@ _LOCK_DUE: Final = """
 
 async def insert(tx: Transaction, sagas: Sequence[Saga]) -> None:
     """Insert the sagas of orders placed in this transaction."""
-    await tx.execute(_INSERT, **_columns(sagas))
+    reserve_sent = [saga.reserve_sent for saga in sagas]
+    await tx.execute(_INSERT, **_columns(sagas), reserve_sent=reserve_sent)
 
 
 async def read(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, Saga]:
@@ -66,7 +67,7 @@ async def read(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, Saga]:
 
 
 async def save(tx: Transaction, sagas: Sequence[Saga]) -> None:
-    """Save the sagas of locked orders."""
+    """Save the sagas of locked orders; what was asked of inventory is settled at placing."""
     if sagas:
         await tx.execute(_SAVE, **_columns(sagas))
 
@@ -85,7 +86,6 @@ def _columns(sagas: Sequence[Saga]) -> dict[str, list[object]]:
         "step": [saga.step.value for saga in sagas],
         "deadline_at": [saga.deadline_at for saga in sagas],
         "payment_source": [_json_or_none(saga.payment_source) for saga in sagas],
-        "reserve_sent": [saga.reserve_sent for saga in sagas],
         "authorise_sent": [saga.authorise_sent for saga in sagas],
         "release_id": [saga.release_id for saga in sagas],
         "release_done": [saga.release_done for saga in sagas],
