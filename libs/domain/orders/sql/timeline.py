@@ -12,9 +12,9 @@ _APPEND: Final = """
     INSERT INTO orders.timeline
         (order_id, sequence, type, at, actor_kind, actor_id, reason, data)
     SELECT order_id, sequence, type, at, actor_kind, actor_id, reason, data
-    FROM unnest(%(order_id)s::uuid[], %(sequence)s::bigint[], %(type)s::text[],
-        %(at)s::timestamptz[], %(actor_kind)s::text[], %(actor_id)s::text[], %(reason)s::text[],
-        %(data)s::bytea[])
+    FROM unnest(%(order_id)b::uuid[], %(sequence)b::bigint[], %(type)b::text[],
+        %(at)b::timestamptz[], %(actor_kind)b::text[], %(actor_id)b::text[], %(reason)b::text[],
+        %(data)b::bytea[])
         AS new (order_id, sequence, type, at, actor_kind, actor_id, reason, data)"""
 
 
