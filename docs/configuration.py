@@ -8,6 +8,7 @@ from msgspec import Struct
 from libs.domain.inventory.worker import InventoryWorkerSettings
 from libs.domain.orders.worker import OrdersWorkerSettings
 from libs.domain.payments.settings import PaymentsSettings
+from libs.foundation.messaging.relay.settings import RelaySettings
 from libs.foundation.settings import SettingRow, reference
 from services.api.settings import ApiSettings
 from services.payment_simulator.settings import SimulatorSettings
@@ -25,6 +26,12 @@ class Chapter(Struct, frozen=True, kw_only=True):
 
 CHAPTERS: Final = (
     Chapter(title="API", command="python -m services.api", prefix="API_", settings=ApiSettings),
+    Chapter(
+        title="Outbox relay",
+        command="python -m services.outbox_relay",
+        prefix="RELAY_",
+        settings=RelaySettings,
+    ),
     Chapter(
         title="Every worker",
         command="python -m services.worker CONTEXT",

@@ -15,7 +15,7 @@ DOCUMENT = """# Observability
 | `a_total` | how many |
 
 ## Spans
-| `handle *` | x |
+| `handle {kind}` | x |
 
 ## Log events
 | `it_happened` | `another` |
@@ -39,7 +39,8 @@ def test_the_document_explains_what_the_code_emits() -> None:
         ('A = counter("a_total", "Help.")', ("metric", "a_total")),
         ('A = metrics.histogram_by("a_seconds", "Help.", "kind")', ("metric", "a_seconds")),
         ('with span("publish"): ...', ("span", "publish")),
-        ('with span_from(parent, f"handle {kind}"): ...', ("span", "handle *")),
+        ('with span_from(parent, f"handle {kind}"): ...', ("span", "handle {kind}")),
+        ('span.update_name(f"{method} {route}")', ("span", "{method} {route}")),
         ('tracing.record_span(parent, "flush", started_ns=1)', ("span", "flush")),
         ('_log.info("process_started", name=name)', ("log event", "process_started")),
         ('self._log.warning("late")', ("log event", "late")),
@@ -64,11 +65,11 @@ def test_only_deployed_code_counts() -> None:
 def test_a_name_is_explained_in_the_first_column_below_its_heading() -> None:
     found = telemetry.explained(Source(telemetry.DOCUMENT, DOCUMENT))
 
-    assert found == {("metric", "a_total"), ("span", "handle *"), ("log event", "it_happened")}
+    assert found == {("metric", "a_total"), ("span", "handle {kind}"), ("log event", "it_happened")}
 
 
 def test_a_missing_and_a_superfluous_name_are_found() -> None:
-    names = {("metric", "a_total"), ("metric", "b_total"), ("span", "handle *")}
+    names = {("metric", "a_total"), ("metric", "b_total"), ("span", "handle {kind}")}
 
     findings = telemetry.differences(Source(telemetry.DOCUMENT, DOCUMENT), names)
 

@@ -14,7 +14,8 @@ _METRICS: Final = frozenset(
     {"counter", "gauge", "histogram", "Counter", "Gauge", "Histogram"}
     | {"counter_by", "gauge_by", "histogram_by"}
 )
-_SPANS: Final = {"span": 0, "span_from": 1, "record_span": 1}  # The position of the name.
+# The position of the name.
+_SPANS: Final = {"span": 0, "span_from": 1, "record_span": 1, "update_name": 0}
 _LEVELS: Final = frozenset({"debug", "info", "warning", "error", "critical", "exception"})
 _LOGGERS: Final = ("_log", "log", "logger")
 _ROW: Final = re.compile(r"^\| `([^`]+)`")
@@ -65,15 +66,23 @@ def _emitted_by(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 
 def _names(call: ast.Call, position: int) -> Iterator[str]:
-    """Yield the name given at `position`; what is computed in it reads as `*`."""
+    """Yield the name given at `position`; what is computed in it stands in braces."""
     if position >= len(call.args):
         return
     match call.args[position]:
         case ast.Constant(value=str(name)):
             yield name
         case ast.JoinedStr(values=parts):
-            yield "".join(
-                str(part.value) if isinstance(part, ast.Constant) else "*" for part in parts
-            )
+            yield "".join(_piece(part) for part in parts)
         case _:
             return
+
+
+def _piece(part: ast.expr) -> str:
+    match part:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.FormattedValue(value=value):
+            return f"{{{ast.unparse(value)}}}"
+        case _:
+            raise TypeError(f"no piece of an f-string: {ast.unparse(part)}")
