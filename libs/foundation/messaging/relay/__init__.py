@@ -1,0 +1,1 @@
+"""The relay: moves committed outbox rows to Kafka, in order per key, at least once."""

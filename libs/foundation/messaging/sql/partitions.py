@@ -1,0 +1,40 @@
+"""Partitions of the outbox, its cursor and the inbox, made ahead and dropped when old."""
+
+from typing import Final, Literal
+
+from libs.foundation.database.connections import Connection
+from libs.foundation.database.transaction import fetch
+
+Parent = Literal["outbox", "outbox_cursor", "inbox"]
+
+_MAKE_HOURLY: Final = """
+    SELECT messaging.make_time_partitions(%(parent)s::text, now(), '1 hour', %(hours)s::int)"""
+_MAKE_DAILY: Final = """
+    SELECT messaging.make_inbox_partitions(now(), %(days)s::int)"""
+_DROP: Final = """
+    SELECT messaging.drop_old_partition(%(parent)s::text, %(keep_hours)s * interval '1 hour')"""
+_EXPIRE: Final = """
+    SELECT web.expire_idempotency_keys(%(keep_hours)s * interval '1 hour', %(rows_max)s::int)"""
+
+
+async def make_ahead(connection: Connection, hours: int) -> int:
+    """Make what is missing for the next `hours`, and return how many were made."""
+    made = 0
+    for parent in ("outbox", "outbox_cursor"):
+        made += (await fetch(connection, int, _MAKE_HOURLY, parent=parent, hours=hours))[0]
+    return made + (await fetch(connection, int, _MAKE_DAILY, days=-(-hours // 24) + 1))[0]
+
+
+async def drop_oldest(connection: Connection, parent: Parent, keep_hours: int) -> str | None:
+    """Drop the oldest partition that is over `keep_hours` old; return its name.
+
+    Raises psycopg's ObjectInUse while it is needed, and LockNotAvailable under load: try later.
+    """
+    found = await fetch(connection, object, _DROP, parent=parent, keep_hours=keep_hours)
+    return None if found[0] is None else str(found[0])
+
+
+async def expire_idempotency_keys(connection: Connection, keep_hours: int, rows_max: int) -> int:
+    """Delete up to `rows_max` idempotency keys that are over `keep_hours` old."""
+    found = await fetch(connection, int, _EXPIRE, keep_hours=keep_hours, rows_max=rows_max)
+    return found[0]

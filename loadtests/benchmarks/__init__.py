@@ -1,0 +1,1 @@
+"""Benchmarks of single parts, each beside the limit it could reach."""
