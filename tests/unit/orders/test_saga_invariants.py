@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 from libs.contracts.messages import Message
 from libs.domain.inventory.reservation import State
 from libs.domain.orders.order import Line
-from libs.domain.orders.saga import Situation, Step
+from libs.domain.orders.saga import STEP_LATE, Situation, Step
 from libs.domain.orders.status import CLOSED, NEXT, Status
 from libs.testkit import build
 from tests.unit.orders.saga_world import World
@@ -107,12 +107,22 @@ class SagaMachine(RuleBasedStateMachine):
         for order_id, situation in self.world.orders.items():
             if situation.order.status is not Status.CONFIRMED:
                 continue
-            if situation.saga.reserve_sent:
-                assert self.world.reservations[order_id].state is State.HELD
+            sold = Counter[str]()
+            for line in situation.lines:
+                sold[line.sku] += line.quantity if line.stock_tracked else 0
+            items = self.world.reservations[order_id].items if +sold else ()
+            assert {item.sku: item.held for item in items} == +sold
             if situation.order.total_minor > 0:
                 payment = self.world.payments[order_id]
                 assert payment.authorised_minor == situation.order.total_minor
                 assert payment.released_minor == 0
+
+    @invariant()
+    def a_late_step_is_flagged_once_and_only_while_it_lasts(self) -> None:
+        for situation in self.world.orders.values():
+            flags = situation.order.attention
+            assert len(set(flags)) == len(flags)
+            assert situation.saga.deadline_at is None or STEP_LATE not in flags
 
     @invariant()
     def a_cancellation_takes_back_exactly_the_total(self) -> None:
