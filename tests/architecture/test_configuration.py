@@ -1,8 +1,10 @@
-"""The configuration reference has a chapter for whatever a process reads."""
+"""The configuration reference has a chapter for whatever a process reads, or is given."""
 
 import ast
 
+from deploy.local.processes import PROCESSES
 from docs.configuration import CHAPTERS
+from libs.foundation.settings import reference
 from tests.architecture.source import Source, python_sources
 
 
@@ -10,6 +12,15 @@ def test_every_prefix_a_process_reads_has_a_chapter() -> None:
     read = {prefix for source in python_sources() for prefix in prefixes(source)}
 
     assert read == {chapter.prefix for chapter in CHAPTERS}
+
+
+def test_the_local_stack_sets_only_variables_that_exist() -> None:
+    chapters = [reference(chapter.settings, chapter.prefix) for chapter in CHAPTERS]
+    known = {row.variable for rows in chapters for row in rows}
+
+    given = {name.removesuffix("_FILE") for each in PROCESSES for name in each.environment}
+
+    assert sorted(given - known) == []
 
 
 def test_prefixes_are_found_where_a_process_reads_settings() -> None:
