@@ -106,6 +106,14 @@ class Stack:
     def pid(self, name: str) -> int:
         return self._running(name).pid
 
+    def relay_named(self, holder: str) -> str:
+        """Return the name of the relay that holds the lease as `host:pid:id`."""
+        pid = int(holder.rsplit(":", 2)[1])
+        for name, state in self._state.processes.items():
+            if state.process is not None and state.process.pid == pid:
+                return name
+        raise ProcessLookupError(f"no process of this stack is the holder {holder}")
+
     def kill(self, name: str) -> None:
         """Kill a process as a crash would; it is started again."""
         self._running(name).send(signal.SIGKILL)

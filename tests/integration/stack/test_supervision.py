@@ -1,11 +1,9 @@
 """A stack restarts what dies, says so in its file, and leaves nothing behind."""
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,8 +14,9 @@ from deploy.local.layout import ROOT, STACK_VARIABLE, Layout
 from deploy.local.processes import Table
 from deploy.local.stack import Stack
 from deploy.local.state import Phase, StackState
+from libs.testkit.eventually import eventually
 
-_DEADLINE_S = 30.0
+_START_S = 60.0
 
 # A supervisor in a process of its own, which the test may kill.
 _SUPERVISOR = """
@@ -44,7 +43,7 @@ async def test_a_killed_process_is_started_again_and_the_file_names_the_new_one(
         stack.kill("stand-in")
         stack.kill("postgres")
 
-        await _until(lambda: _restarted(layout, "stand-in") and _restarted(layout, "postgres"))
+        await eventually(lambda: _restarted(layout, "stand-in") and _restarted(layout, "postgres"))
 
         assert stack.pid("stand-in") != killed
         lines = layout.environment.read_text().splitlines()
@@ -63,7 +62,7 @@ async def test_down_leaves_no_process_of_a_stack_whose_supervisor_was_killed(
     supervisor = subprocess.Popen(
         [sys.executable, "-c", _SUPERVISOR, str(layout.folder), str(tmp_path)], cwd=ROOT
     )
-    await _until(lambda: _phase(layout) is Phase.READY)
+    await eventually(lambda: _phase(layout) is Phase.READY, within_s=_START_S)
     supervisor.send_signal(signal.SIGKILL)
     supervisor.wait()
     state = _state(layout)
@@ -103,9 +102,3 @@ def _phase(layout: Layout) -> Phase | None:
 def _restarted(layout: Layout, name: str) -> bool:
     process = _state(layout).processes[name]
     return process.restarts == 1 and process.phase is Phase.READY
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(_DEADLINE_S):
-        while not condition():
-            await asyncio.sleep(0)
