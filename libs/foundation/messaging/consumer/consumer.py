@@ -49,6 +49,7 @@ class Consumer:
         self._lanes: dict[Partition, LaneWorker] = {}
         self._lane_tasks: dict[LaneWorker, asyncio.Task[None]] = {}
         self._starting: str | None = "it has not started"
+        self._leaving = False
 
     def problems(self) -> list[str]:
         """Say what keeps this consumer from making progress; nothing when it is ready."""
@@ -73,6 +74,7 @@ class Consumer:
             try:
                 await stopping.wait()
             finally:
+                self._leaving = True
                 for loop in loops:
                     loop.cancel()
                 await asyncio.wait(loops)
@@ -136,6 +138,9 @@ class Consumer:
     def _assign(self, assigned: Collection[Partition], tasks: asyncio.TaskGroup) -> None:
         REBALANCES.inc()
         self._starting = None
+        if self._leaving:
+            # A rebalance that ends while the member leaves; lanes made now would never be closed.
+            return
         for topic, partition in assigned:
             worker = LaneWorker(
                 self._definition,

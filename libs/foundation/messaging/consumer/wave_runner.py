@@ -34,11 +34,10 @@ _NO_TYPE: Final = "unreadable"
 
 
 class _Suspect(Struct, kw_only=True):
-    """A message that failed alone of something unexplained; `passed` is what had passed then."""
+    """A message that failed alone of something unexplained."""
 
     item: Item
     error: Exception
-    passed: int
     failures: int = 0
 
 
@@ -70,8 +69,8 @@ class WaveRunner:
             return
         passed = self._passed
         failed_alone = await self._bisect(wave.type, wave.items, progress)
-        suspects = [_Suspect(item=item, error=error, passed=passed) for item, error in failed_alone]
-        await self._examine(wave, suspects, progress)
+        suspects = [_Suspect(item=item, error=error) for item, error in failed_alone]
+        await self._examine(wave, suspects, passed, progress)
 
     async def _bisect(
         self, wave_type: str, items: Sequence[Item], progress: LaneProgress
@@ -99,28 +98,29 @@ class WaveRunner:
                 suspects.append((part[0], error))
         return suspects
 
-    async def _examine(self, wave: Wave, suspects: list[_Suspect], progress: LaneProgress) -> None:
-        """Try each alone until it passes, or has failed often enough while others passed.
+    async def _examine(
+        self, wave: Wave, suspects: list[_Suspect], passed_before: int, progress: LaneProgress
+    ) -> None:
+        """Try each alone until it passes, or has failed often enough while others pass.
 
-        When a whole wave fails and nothing else of the consumer passes either, the messages
-        are not to blame, and this goes on for ever.
+        When a wave of several fails as a whole, and nothing of the other lanes passes either,
+        the messages are not to blame, and this goes on for ever.
         """
         rounds = 0
         while suspects:
-            for suspect in suspects:
-                await self._count_failure(suspect, alone=len(wave.items) == 1)
+            if self._passed > passed_before or len(wave.items) == 1:
+                for suspect in suspects:
+                    await self._count_failure(suspect)
             suspects = [s for s in suspects if not await self._parks(s, progress)]
             if suspects:
                 rounds += 1
                 await self._wait_out(suspects[0].error, rounds, progress)
                 suspects = [s for s in suspects if not await self._passes(wave, s, progress)]
 
-    async def _count_failure(self, suspect: _Suspect, *, alone: bool) -> None:
-        if judge(suspect.error) is Verdict.ENVIRONMENT:
-            return
-        if self._passed > suspect.passed or (alone and await self._effects.probe()):
+    async def _count_failure(self, suspect: _Suspect) -> None:
+        """Count a failure that is the message's own: the database is well at this moment."""
+        if judge(suspect.error) is not Verdict.ENVIRONMENT and await self._effects.probe():
             suspect.failures += 1
-            suspect.passed = self._passed
 
     async def _parks(self, suspect: _Suspect, progress: LaneProgress) -> bool:
         if suspect.failures < self._settings.poison_attempts_max:

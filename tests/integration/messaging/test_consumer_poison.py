@@ -1,0 +1,313 @@
+"""Which messages park, which wait, and how what is parked comes back in order."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from libs.foundation.database.transaction import Transaction, transaction
+from libs.foundation.errors import AppError, ErrorKind
+from libs.foundation.ids import first_id_at, new_id
+from libs.foundation.messaging.sql import operator_requests
+from libs.testkit.databases import Database
+from libs.testkit.eventually import eventually
+from libs.testkit.topics import TopicMaker
+from tests.integration.messaging.consumer_toys import (
+    Added,
+    Noted,
+    Toys,
+    ToyTopic,
+    definition,
+    message,
+    note,
+    prompt_settings,
+    send,
+)
+
+
+class Refused(AppError):
+    kind = ErrorKind.CONFLICT
+    code = "toy-refused"
+
+
+class ToyHandler:
+    """Refuses what the test names; what it does not name is noted."""
+
+    def __init__(self) -> None:
+        self.refused: dict[tuple[str, int], Exception] = {}
+        self.calls: list[list[int]] = []
+
+    async def __call__(self, tx: Transaction, messages: Sequence[Noted]) -> None:
+        self.calls.append([one.n for one in messages])
+        await note(tx, messages)
+        for one in messages:
+            if (one.key, one.n) in self.refused:
+                raise self.refused[one.key, one.n]
+
+
+@pytest.fixture
+def toys(database: Database, kafka_bootstrap: str) -> Toys:
+    return Toys(database, kafka_bootstrap)
+
+
+@pytest.fixture
+async def topic(make_topics: TopicMaker) -> ToyTopic:
+    return ToyTopic((await make_topics(["toys.events"], partitions=4))[0])
+
+
+def id_at(moment: datetime) -> UUID:
+    """A UUIDv7 of `moment`: the bound of its millisecond with version and random bits."""
+    random_bits = new_id().int & ((1 << 80) - 1)
+    return UUID(int=first_id_at(moment).int | random_bits)
+
+
+async def ask(toys: Toys, consumer: str, topic: ToyTopic, verb: str, key: str) -> UUID:
+    request_id = new_id()
+    async with toys.pool(toys.database.url_for("orderly_operator")) as pool, transaction(pool) as tx:
+        await operator_requests.insert(
+            tx,
+            request_id=request_id,
+            owner=consumer,
+            verb=verb,
+            topic=topic.name,
+            key=key,
+            requested_by="a tester",
+            reason="the test says so",
+        )
+    return request_id
+
+
+async def outcome(toys: Toys) -> str:
+    rows = await eventually(
+        lambda: toys.rows(
+            "SELECT outcome FROM messaging.operator_requests WHERE finished_at IS NOT NULL"
+        )
+    )
+    return rows[-1][0]
+
+
+async def test_one_poison_message_among_good_ones_parks_alone(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused["k50", 0] = Refused("impossible")
+    await send(toys.bootstrap, topic, [message(Noted(f"k{i}", 0)) for i in range(100)])
+
+    async with toys.consuming(definition(topic.name, [topic], handler)):
+        await eventually(toys.count, lambda count: count == 99)
+        await eventually(toys.parked)
+
+    assert await toys.parked() == [("k50", "toy-refused")]
+
+
+async def test_a_violated_constraint_is_poison_at_once(toys: Toys, topic: ToyTopic) -> None:
+    await send(toys.bootstrap, topic, [message(Added("k", 5_000)), message(Noted("other", 1))])
+
+    async with toys.consuming(definition(topic.name, [topic])):
+        await eventually(toys.parked, lambda parked: parked == [("k", "23514")])
+        await eventually(toys.effects, lambda effects: effects == [("other", 1)])
+
+    assert await toys.rows("SELECT attempts FROM messaging.parked_messages") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        ({"body": b"\xff{"}, "undecodable"),
+        ({"body": b'{"key": "k", "n": "not a number"}'}, "undecodable"),
+        ({"event_id": uuid4()}, "bad-id"),
+        ({"event_id": id_at(datetime.now(UTC) + timedelta(minutes=6))}, "bad-id"),
+        ({"event_id": UUID("ffffffff-ffff-7fff-bfff-ffffffffffff")}, "bad-id"),
+        ({"event_id": id_at(datetime.now(UTC) - timedelta(days=30))}, "outside_window"),
+    ],
+)
+async def test_what_can_never_be_handled_parks_and_its_key_waits(
+    toys: Toys, topic: ToyTopic, broken: dict[str, UUID], code: str
+) -> None:
+    sent = [message(Noted("k", 1)), message(Noted("k", 2), **broken), message(Noted("k", 3))]
+    await send(toys.bootstrap, topic, [*sent, message(Noted("free", 1))])
+
+    async with toys.consuming(definition(topic.name, [topic])):
+        await eventually(toys.parked, lambda parked: len(parked) == 2)
+        await eventually(toys.effects, lambda effects: ("free", 1) in effects)
+
+    assert await toys.parked() == [("k", code), ("k", "queued")]
+    assert await toys.effects_of("k") == [1]
+
+
+async def test_a_record_without_headers_parks_once_however_often_it_is_read(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    bare = message(Noted("k", 1))
+    nameless = type(bare)(key="k", body=b"?", headers=(("odd", b"\x00\xff"),))
+    await send(toys.bootstrap, topic, [nameless])
+
+    for reading in (1, 2):
+        async with toys.consuming(definition(topic.name, [topic])):
+            await send(toys.bootstrap, topic, [message(Noted("free", reading))])
+            await eventually(lambda: toys.effects_of("free"), lambda found: found == list(range(1, reading + 1)))
+        await forget_offsets(toys, topic)
+
+    assert await toys.parked() == [("k", "bad-envelope")]
+
+
+async def forget_offsets(toys: Toys, topic: ToyTopic) -> None:
+    """Set the group back to the beginning, as if nothing had been committed."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=toys.bootstrap, group_id=topic.name)
+    consumer.assign([TopicPartition(topic.name, i) for i in range(topic.partitions)])
+    await consumer.start()
+    try:
+        await consumer.commit({TopicPartition(topic.name, i): 0 for i in range(topic.partitions)})
+    finally:
+        await consumer.stop()
+
+
+async def test_an_unexplained_failure_parks_after_five_attempts_while_others_pass(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused["k", 7] = KeyError("a bug")
+    good = [message(Noted(f"g{i}", 0)) for i in range(10)]
+    await send(toys.bootstrap, ToyTopic(topic.name, 1), [*good, message(Noted("k", 7))])
+
+    async with toys.consuming(definition(topic.name, [topic], handler)):
+        await eventually(toys.parked, lambda parked: parked == [("k", "KeyError")])
+
+    assert await toys.count() == len(good)
+    assert await toys.rows("SELECT attempts FROM messaging.parked_messages") == [(5,)]
+    assert [calls for calls in handler.calls if calls == [7]] == [[7]] * 5
+
+
+async def test_a_lone_failure_parks_when_a_probe_of_the_database_passes(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused["k", 7] = KeyError("a bug")
+    await send(toys.bootstrap, topic, [message(Noted("k", 7))])
+
+    async with toys.consuming(definition(topic.name, [topic], handler)):
+        await eventually(toys.parked, lambda parked: parked == [("k", "KeyError")])
+
+    assert handler.calls == [[7]] * 5
+
+
+async def test_an_unexplained_failure_of_a_whole_batch_parks_nothing(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused = {(f"k{i}", 0): KeyError("a bad release") for i in range(8)}
+    await send(toys.bootstrap, ToyTopic(topic.name, 1), [message(Noted(f"k{i}", 0)) for i in range(8)])
+
+    async with toys.consuming(definition(topic.name, [topic], handler)) as consumer:
+        await eventually(consumer.problems, lambda problems: "KeyError" in str(problems))
+        assert await toys.parked() == []
+        handler.refused.clear()
+        await eventually(toys.count, lambda count: count == 8)
+        await eventually(consumer.problems, lambda problems: problems == [])
+
+
+async def test_a_parked_key_keeps_its_order_and_retry_runs_the_queue(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused["k", 2] = Refused("not yet")
+    await send(toys.bootstrap, topic, [message(Noted("k", n)) for n in range(1, 80)])
+
+    async with toys.consuming(definition(topic.name, [topic], handler)):
+        await eventually(toys.parked, lambda parked: len(parked) == 78)
+        await ask(toys, topic.name, topic, "retry", "k")
+        assert "stopped" in await outcome(toys)
+        handler.refused.clear()
+        await ask(toys, topic.name, topic, "retry", "k")
+        await eventually(toys.parked, lambda parked: parked == [])
+        await send(toys.bootstrap, topic, [message(Noted("k", 80))])
+        await eventually(toys.effects, lambda effects: effects[-1:] == [("k", 80)])
+
+    assert await toys.effects_of("k") == list(range(1, 81))
+    assert await toys.rows("SELECT * FROM messaging.parked_keys") == []
+
+
+async def test_skip_leaves_the_first_message_out_and_runs_the_rest(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused["k", 2] = Refused("never")
+    await send(toys.bootstrap, topic, [message(Noted("k", n)) for n in range(1, 120)])
+
+    async with toys.consuming(definition(topic.name, [topic], handler)):
+        await eventually(toys.parked, lambda parked: len(parked) == 118)
+        await ask(toys, topic.name, topic, "skip", "k")
+        await eventually(toys.parked, lambda parked: parked == [])
+
+    assert await toys.effects_of("k") == [1, *range(3, 120)]
+    resolutions = "SELECT resolution, count(*) FROM messaging.parked_messages GROUP BY 1 ORDER BY 1"
+    assert await toys.rows(resolutions) == [("retried", 117), ("skipped", 1)]
+    request = "SELECT requested_by, reason, outcome FROM messaging.operator_requests"
+    assert (await toys.rows(request))[0][:2] == ("a tester", "the test says so")
+
+
+async def test_what_queued_behind_a_parked_key_is_known_when_it_arrives_again(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused["k", 1] = Refused("not yet")
+    sent = [message(Noted("k", n)) for n in (1, 2)]
+    await send(toys.bootstrap, topic, sent)
+
+    async with toys.consuming(definition(topic.name, [topic], handler)):
+        await eventually(toys.parked, lambda parked: len(parked) == 2)
+        handler.refused.clear()
+        await ask(toys, topic.name, topic, "retry", "k")
+        await eventually(toys.parked, lambda parked: parked == [])
+        await send(toys.bootstrap, topic, [*sent, message(Noted("k", 3))])
+        await eventually(toys.effects, lambda effects: ("k", 3) in effects)
+
+    assert await toys.effects_of("k") == [1, 2, 3]
+
+
+async def test_too_many_parked_keys_a_minute_stop_the_parking(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    handler = ToyHandler()
+    handler.refused = {(f"k{i}", 0): Refused("a bad release") for i in range(30)}
+    await send(toys.bootstrap, ToyTopic(topic.name, 1), [message(Noted(f"k{i}", 0)) for i in range(30)])
+
+    settings = prompt_settings(parked_keys_per_minute_max=5)
+    async with toys.consuming(definition(topic.name, [topic], handler), settings) as consumer:
+        await eventually(consumer.problems, lambda problems: "too many keys" in str(problems))
+
+    assert len(await toys.parked()) == 5
+    assert await toys.count() == 0
+
+
+async def test_an_inbox_partition_dropped_under_a_running_consumer_parks_what_it_held(
+    toys: Toys, topic: ToyTopic
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=7, hours=1)
+    async with toys.consuming(definition(topic.name, [topic])):
+        await send(toys.bootstrap, topic, [message(Noted("a", 1))])
+        await eventually(toys.effects)
+        for table in inbox_partitions_until(toys.database.url, old):
+            drop(toys.database.url, table)
+        late = message(Noted("k", 1), event_id=id_at(old))
+        await send(toys.bootstrap, topic, [late, message(Noted("k", 2))])
+        await eventually(toys.parked, lambda parked: len(parked) == 2)
+
+    assert await toys.parked() == [("k", "outside_window"), ("k", "queued")]
+
+
+def inbox_partitions_until(url: str, moment: datetime) -> list[str]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT relname FROM pg_class WHERE relname ~ '^inbox_[0-9]{8}$' AND relname <= %s",
+            [f"inbox_{moment:%Y%m%d}"],
+        )
+        return [row[0] for row in found]
+
+
+def drop(url: str, table: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP TABLE messaging.{table}")  # pyright: ignore[reportArgumentType]  # A name from the catalogue.
