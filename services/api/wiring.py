@@ -7,6 +7,7 @@ from typing import Final
 from litestar.types import ASGIApp
 from msgspec.structs import replace
 
+from libs.domain.inventory.routes.stock import StockRoutes
 from libs.domain.orders.routes.orders import CANCEL, READ, OrderRoutes
 from libs.domain.orders.routes.placing import CHECKOUT, PATH, PLACE, PlacingRoute
 from libs.domain.orders.routes.products import ProductRoutes
@@ -75,4 +76,5 @@ def _endpoints(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> tupl
         placing.endpoint(),
         *OrderRoutes(pool, cursors).endpoints(),
         *ProductRoutes(pool, cursors, read_scopes=(READ, PLACE, CHECKOUT)).endpoints(),
+        *StockRoutes(pool, cursors).endpoints(),
     )
