@@ -12,7 +12,7 @@ from jgo.env import LockFile
 from jgo.env._lockfile import LockedDependency
 from jgo.maven import Artifact, MavenContext, PythonResolver
 
-_LOCK: Final = Path(__file__).with_name("jgo.lock.toml")
+LOCK: Final = Path(__file__).with_name("jgo.lock.toml")
 _PARALLEL: Final = 8
 
 
@@ -32,11 +32,11 @@ def kafka_jars(report: Callable[[str], None]) -> list[Path]:
         repo_cache=settings.repo_cache,
         remote_repos={"central": MAVEN_CENTRAL_URL, **settings.repositories},
     )
-    locked = LockFile.load(_LOCK).dependencies
+    locked = LockFile.load(LOCK).dependencies
     wanted = {_artifact(context, dependency): dependency.sha256 for dependency in locked}
-    missing = [artifact for artifact in wanted if not _is_here(artifact, wanted[artifact])]
+    missing = [artifact for artifact in wanted if not is_complete(artifact, wanted[artifact])]
     _fetch(missing, report)
-    return [_checked(artifact, sha256) for artifact, sha256 in wanted.items()]
+    return [checked(artifact, sha256) for artifact, sha256 in wanted.items()]
 
 
 def _artifact(context: MavenContext, locked: LockedDependency) -> Artifact:
@@ -44,7 +44,7 @@ def _artifact(context: MavenContext, locked: LockedDependency) -> Artifact:
     return component.artifact(locked.classifier or "", locked.packaging)
 
 
-def _is_here(artifact: Artifact, sha256: str | None) -> bool:
+def is_complete(artifact: Artifact, sha256: str | None) -> bool:
     """Say whether the jar is complete; half of one, from a broken download, is removed."""
     path = _path(artifact)
     if not path.exists():
@@ -65,10 +65,10 @@ def _fetch(missing: list[Artifact], report: Callable[[str], None]) -> None:
             report(f"Fetching Kafka: {done} of {len(missing)} jars: {fetch.result().name}")
 
 
-def _checked(artifact: Artifact, sha256: str | None) -> Path:
+def checked(artifact: Artifact, sha256: str | None) -> Path:
     path = _path(artifact)
     if _sha256(path) != sha256:
-        raise WrongJar(f"{path} does not have the sha256 of {_LOCK.name}: {sha256}")
+        raise WrongJar(f"{path} does not have the sha256 of {LOCK.name}: {sha256}")
     return path
 
 

@@ -30,14 +30,14 @@ def _write(artifact: Artifact, content: bytes) -> Path:
 def test_a_whole_jar_is_used_as_it_is(artifact: Artifact) -> None:
     path = _write(artifact, _CONTENT)
 
-    assert kafka_jars._is_here(artifact, _SHA256)
-    assert kafka_jars._checked(artifact, _SHA256) == path
+    assert kafka_jars.is_complete(artifact, _SHA256)
+    assert kafka_jars.checked(artifact, _SHA256) == path
 
 
 def test_half_a_jar_is_removed_so_that_it_is_fetched_again(artifact: Artifact) -> None:
     path = _write(artifact, _CONTENT[:4])
 
-    assert not kafka_jars._is_here(artifact, _SHA256)
+    assert not kafka_jars.is_complete(artifact, _SHA256)
     assert not path.exists()
 
 
@@ -45,11 +45,11 @@ def test_a_fetched_jar_that_differs_from_the_lock_is_refused(artifact: Artifact)
     _write(artifact, b"another jar")
 
     with pytest.raises(kafka_jars.WrongJar, match=r"jgo\.lock\.toml"):
-        kafka_jars._checked(artifact, _SHA256)
+        kafka_jars.checked(artifact, _SHA256)
 
 
 def test_every_jar_of_the_lock_has_a_sha256_and_no_address() -> None:
-    lock = kafka_jars._LOCK.read_text()
+    lock = kafka_jars.LOCK.read_text()
 
     assert lock.count("sha256 = ") == lock.count("[[dependencies]]") == 45
     assert "://" not in lock
