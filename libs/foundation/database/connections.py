@@ -16,6 +16,11 @@ Pool = AsyncConnectionPool[Connection]
 # Idle sockets are probed after 10 s: a peer that vanished is noticed within 25 s, not in 2 h.
 _KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
+# psycopg_pool doubles its waits between attempts until this much time has passed, then forgets
+# the attempt; the next caller begins a new one. Its default of 300 s would leave a pool without
+# connections for minutes after the server is back.
+_RECONNECT_S: Final = 2.0
+
 
 async def configure(connection: Connection) -> None:
     """Prepare every statement at first use and send every integer as bigint.
@@ -73,6 +78,7 @@ async def open_pool(settings: DatabaseSettings, name: str) -> AsyncGenerator[Poo
         max_size=settings.pool_size_max,
         max_waiting=settings.pool_waiting_max,
         timeout=settings.pool_wait_timeout_ms / 1_000,
+        reconnect_timeout=_RECONNECT_S,
         name=name,
         open=False,
     )
