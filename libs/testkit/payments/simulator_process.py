@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ class SimulatorProcess:
         self._process = process
         self._session = session
 
-    async def set_faults(self, *faults: dict[str, object]) -> None:
+    async def set_faults(self, *faults: Mapping[str, object]) -> None:
         """Put these rules in the place of all others."""
         async with self._session.post(f"{self.url}/v1/faults", json=faults) as response:
             response.raise_for_status()

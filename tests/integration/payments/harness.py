@@ -11,12 +11,10 @@ import msgspec
 import psycopg
 from msgspec import Struct
 
-from libs.contracts.money import Money
 from libs.contracts.payments import (
     EVENT_DECODERS,
     AuthorisePayment,
     PaymentEvent,
-    PaymentSource,
     ReducePayment,
 )
 from libs.domain.payments.dispatcher import Dispatcher
@@ -28,7 +26,6 @@ from libs.domain.payments.use_cases.reduce_payments import reduce_payments
 from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.database.transaction import transaction
-from libs.foundation.ids import new_id
 from libs.foundation.resilience.breaker import BreakerSettings
 from libs.foundation.resilience.retry import Backoff
 from libs.testkit.databases import Database
@@ -187,19 +184,3 @@ async def dispatching(
 async def simulator_provider(url: str) -> AsyncGenerator[SimulatorProvider]:
     async with aiohttp.ClientSession() as session:
         yield SimulatorProvider(session, SimulatorProviderSettings(url=url))
-
-
-def authorise(
-    order_id: UUID | None = None, *, token: str = "tok_ok", amount_minor: int = 1_999
-) -> AuthorisePayment:
-    return AuthorisePayment(
-        order_id=order_id or new_id(),
-        amount=Money(amount=amount_minor, currency="EUR"),
-        payment_source=PaymentSource(provider="simulator", kind="token", value=token),
-        external_reference=None,
-        deadline_at=datetime.now(UTC) + timedelta(minutes=15),
-    )
-
-
-def reduce(order_id: UUID, reduction_id: UUID | None = None) -> ReducePayment:
-    return ReducePayment(order_id=order_id, reduction_id=reduction_id or new_id())

@@ -10,15 +10,14 @@ from libs.contracts.payments import PaymentDeclined, PaymentReduced
 from libs.domain.payments.dispatcher import Dispatcher
 from libs.foundation.ids import new_id
 from libs.foundation.resilience.breaker import BreakerSettings
+from libs.testkit.payments.commands import authorise, reduce
 from libs.testkit.payments.memory_provider import MemoryProvider, Mishap
 from libs.testkit.waiting import until
 from tests.integration.payments.harness import (
     QUICK,
     Clock,
     Payments,
-    authorise,
     dispatching,
-    reduce,
 )
 
 
