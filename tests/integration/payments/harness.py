@@ -147,8 +147,12 @@ class Payments:
     async def until_settled(self) -> None:
         await until(self.settled)
 
-    async def execute(self, statement: str, *parameters: object) -> None:
-        await self._admin.execute(statement, parameters)  # pyright: ignore[reportArgumentType] - A test's own literal.
+    async def name_reference(self, order_id: UUID, reference: str) -> None:
+        """Say that the provider named the order's authorisation so."""
+        await self._admin.execute(
+            "UPDATE payments.payments SET provider_reference = %s WHERE order_id = %s",
+            (reference, order_id),
+        )
 
 
 @asynccontextmanager
