@@ -54,8 +54,7 @@ _OUTBOX_IS_THE_TIMELINE: Final = """
 _CANCELLED_IS_EVERYTHING: Final = """
     SELECT 'M3 ' || o.id
     FROM orders.orders AS o LEFT JOIN orders.cancellations AS c ON c.order_id = o.id
-    WHERE (o.status = 'cancelled') IS DISTINCT FROM (c.value_minor = o.total_minor)
-        AND NOT (c.value_minor IS NULL AND o.status <> 'cancelled')"""
+    WHERE (o.status = 'cancelled') <> (c.id IS NOT NULL) OR c.value_minor <> o.total_minor"""
 
 _CHECKS: Final = (
     _STOCK_IS_ITS_LEDGER,

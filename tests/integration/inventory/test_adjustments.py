@@ -74,7 +74,7 @@ async def test_movements_are_read_from_the_latest_page_by_page(shop: Shop) -> No
         await _adjust(shop, delta)
 
     async with transaction(shop.api) as tx:
-        latest = await movements.page(tx, "TEE", None, 2)
+        latest = await movements.page(tx, "TEE", movements.LATEST, 2)
         rest = await movements.page(tx, "TEE", latest[-1].id, 2)
 
     assert [move.on_hand_delta for move in [*latest, *rest]] == [3, 2, 1]

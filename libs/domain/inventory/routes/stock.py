@@ -141,7 +141,7 @@ class StockRoutes:
     async def movements(self, call: Call) -> Reply:
         sku, query = _sku(call), call.query(MovementQuery)
         scope = f"movements {sku}"
-        before = None
+        before = movements.LATEST
         if query.cursor is not None:
             before = UUID(self._cursors.position(scope, query.cursor))
         async with transaction(self._pool) as tx:

@@ -29,9 +29,13 @@ _RELEASED: Final = """
 _PAGE: Final = """
     SELECT id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note, at
     FROM inventory.movements
-    WHERE sku = %(sku)s::text AND (%(before)s::uuid IS NULL OR id < %(before)s::uuid)
+    WHERE sku = %(sku)s::text AND id < %(before)s::uuid
     ORDER BY id DESC
     LIMIT %(rows_max)s::bigint"""
+
+
+LATEST: Final = UUID(int=2**128 - 1)
+"""Above every id: where the first page begins."""
 
 
 class RecordedMovement(Movement, frozen=True, kw_only=True):
@@ -73,8 +77,6 @@ async def released_before(
     return released
 
 
-async def page(
-    tx: Transaction, sku: str, before: UUID | None, rows_max: int
-) -> list[RecordedMovement]:
-    """Read the movements of a SKU, the latest first, below the id `before`."""
+async def page(tx: Transaction, sku: str, before: UUID, rows_max: int) -> list[RecordedMovement]:
+    """Read the movements of a SKU, the latest first, from below the id `before`."""
     return await tx.fetch(RecordedMovement, _PAGE, sku=sku, before=before, rows_max=rows_max)
