@@ -63,7 +63,7 @@ BEGIN
                 ORDER BY l.epoch DESC, l.n DESC LIMIT 1))', child) INTO needed;
     END IF;
     IF needed THEN
-        RAISE EXCEPTION 'messaging.% is still needed: it holds what is not published, or the cursor',
+        RAISE EXCEPTION 'messaging.% is still needed: it holds unpublished rows or the cursor',
             child USING ERRCODE = 'object_in_use';
     END IF;
     EXECUTE format('DROP TABLE messaging.%I', child);

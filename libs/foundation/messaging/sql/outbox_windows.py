@@ -98,7 +98,8 @@ _PLAN: Final = f"""
             (sum(bytes) OVER so_far - bytes) / %(bytes_max)s AS by_bytes,
             sum(gap) OVER so_far AS run
         FROM (
-            SELECT seq, bytes, (seq - lag(seq) OVER (ORDER BY seq) > %(gap_rows_max)s)::int AS gap
+            SELECT seq, bytes,
+                (seq - lag(seq, 1, seq) OVER (ORDER BY seq) > %(gap_rows_max)s)::int AS gap
             FROM (
                 SELECT seq, octet_length(payload) AS bytes FROM ({_UNPUBLISHED}) AS unpublished
                 ORDER BY seq LIMIT %(backlog_rows_max)s) AS piece) AS spaced
@@ -118,7 +119,8 @@ _READ_RUNS: Final = f"""
     ORDER BY seq"""  # noqa: S608  # Both names are literals of this module.
 
 _BACKLOG: Final = f"""
-    SELECT count(*) AS rows, coalesce(date_part('epoch', now() - min(written_at)), 0) AS oldest_s
+    SELECT count(*) AS rows,
+        coalesce(date_part('epoch', clock_timestamp() - min(written_at)), 0) AS oldest_s
     FROM (
         {_UNPUBLISHED}
             AND (%(published_in)s::pg_snapshot IS NULL OR seq > %(last_seq)s
