@@ -11,6 +11,7 @@ from libs.domain.payments.settings import PaymentsSettings
 from libs.foundation.messaging.relay.settings import RelaySettings
 from libs.foundation.settings import SettingRow, reference
 from services.api.settings import ApiSettings
+from services.operator.settings import DatabaseAccess, KafkaAccess
 from services.payment_simulator.settings import SimulatorSettings
 from services.worker.settings import WorkerSettings
 
@@ -55,6 +56,18 @@ CHAPTERS: Final = (
         command="python -m services.worker payments",
         prefix="WORKER_",
         settings=PaymentsSettings,
+    ),
+    Chapter(
+        title="Operators' command, for what concerns the database",
+        command="orderly",
+        prefix="OPERATOR_",
+        settings=DatabaseAccess,
+    ),
+    Chapter(
+        title="Operators' command, for what concerns Kafka",
+        command="orderly topics check",
+        prefix="OPERATOR_",
+        settings=KafkaAccess,
     ),
     Chapter(
         title="Payment simulator",

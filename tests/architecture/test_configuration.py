@@ -27,6 +27,8 @@ def test_prefixes_are_found_where_a_process_reads_settings() -> None:
     text = 'load_settings(A, environ, prefix="API_")\npartial(load_settings, prefix="B_")\n'
 
     assert prefixes(Source("services/api/__main__.py", text)) == {"API_", "B_"}
+    named = 'P: Final = "C_"\nload_settings(A, environ, prefix=P)\n'
+    assert prefixes(Source("services/api/settings.py", named)) == {"C_"}
     assert prefixes(Source("libs/a.py", text)) == set()
 
 
@@ -38,11 +40,13 @@ def prefixes(source: Source) -> set[str]:
         for node in source.nodes()
         if isinstance(node, ast.Call) and "load_settings" in ast.unparse(node)
     ]
-    return {
-        keyword.value.value
-        for call in calls
-        for keyword in call.keywords
-        if keyword.arg == "prefix"
-        and isinstance(keyword.value, ast.Constant)
-        and isinstance(keyword.value.value, str)
+    constants = {
+        ast.unparse(statement.target): statement.value
+        for statement in source.tree.body
+        if isinstance(statement, ast.AnnAssign)
     }
+    given = [
+        keyword.value for call in calls for keyword in call.keywords if keyword.arg == "prefix"
+    ]
+    values = [constants.get(ast.unparse(value), value) for value in given]
+    return {ast.literal_eval(value) for value in values if value is not None}

@@ -33,7 +33,8 @@ _HOSTS: Final = tuple(
 )
 _INDEX_OPTIONS: Final = ("--index" + "-url", "--extra-index" + "-url", "--find" + "-links")
 _MACHINE_PATH: Final = re.compile(r"(?<![\w./$}-])/(?:home|root|Users|work)/[\w.]")
-_LATER: Final = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+# ISO 4217 has three of these letters in quotes: the code of no currency.
+_LATER: Final = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|(?<!\")XX" + r"X|HA" + r"CK)\b")
 
 
 def registry_hosts(source: Source) -> Iterator[Finding]:
