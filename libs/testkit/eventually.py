@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -11,22 +11,27 @@ _WITHIN_S: Final = 20.0
 _LOOK_S: Final = 0.02
 
 
+@overload
 async def eventually(
-    look: Callable[[], T | Awaitable[T]],
-    holds: Callable[[T], bool] = bool,
-    *,
-    within_s: float = _WITHIN_S,
-) -> T:
+    look: Callable[[], Awaitable[T]], holds: Callable[[T], bool] = bool, *, within_s: float = ...
+) -> T: ...
+@overload
+async def eventually(
+    look: Callable[[], T], holds: Callable[[T], bool] = bool, *, within_s: float = ...
+) -> T: ...
+async def eventually(
+    look: Callable[[], Any], holds: Callable[[Any], bool] = bool, *, within_s: float = _WITHIN_S
+) -> object:
     """Return what `look` gives once `holds` accepts it; fail when the time is over."""
     seen: object = "nothing"
     try:
         async with asyncio.timeout(within_s):
             while True:
-                looked = look()
-                value = await looked if isawaitable(looked) else cast("T", looked)
-                if holds(value):
-                    return value
-                seen = value
+                seen = look()
+                if isawaitable(seen):
+                    seen = await seen
+                if holds(seen):
+                    return seen
                 await asyncio.sleep(_LOOK_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s} s; seen last: {seen!r}") from None

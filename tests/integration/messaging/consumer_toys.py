@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, LiteralString
 from uuid import UUID
 
 import msgspec
 import psycopg
 from aiokafka import AIOKafkaProducer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.database.settings import DatabaseSettings
@@ -92,16 +93,16 @@ def definition(name: str, topics: Sequence[ToyTopic], noting: Handler = note) ->
     return ConsumerDefinition(name, topics, DECODERS, [Route(Noted, noting), Route(Added, add)])
 
 
-def prompt_settings(**changes: Any) -> ConsumerSettings:
+def prompt_settings(**changes: int) -> ConsumerSettings:
     """Limits small enough for a test that waits for them."""
-    defaults: dict[str, Any] = {
-        "retry_first_ms": 20,
-        "retry_cap_ms": 200,
-        "offset_commit_interval_ms": 50,
-        "request_poll_interval_ms": 50,
-        "stall_limit_ms": 1_000,
-    }
-    return ConsumerSettings(**{**defaults, **changes})
+    prompt = ConsumerSettings(
+        retry_first_ms=20,
+        retry_cap_ms=200,
+        offset_commit_interval_ms=50,
+        request_poll_interval_ms=50,
+        stall_limit_ms=1_000,
+    )
+    return replace(prompt, **changes)
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):
@@ -155,10 +156,10 @@ class Toys:
         with psycopg.connect(database.url, autocommit=True) as connection:
             connection.execute(SCHEMA)
 
-    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+    async def rows(self, query: LiteralString) -> list[tuple[Any, ...]]:
         connection = await psycopg.AsyncConnection.connect(self.database.url, autocommit=True)
         async with connection:
-            return await (await connection.execute(query)).fetchall()  # pyright: ignore[reportArgumentType]  # A test's own literal.
+            return await (await connection.execute(query)).fetchall()
 
     async def effects(self) -> list[tuple[str, int]]:
         return await self.rows("SELECT key, n FROM toys.effects ORDER BY position")

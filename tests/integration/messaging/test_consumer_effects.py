@@ -82,7 +82,9 @@ async def test_one_id_under_two_keys_takes_effect_once(toys: Toys, topic: ToyTop
 async def test_unknown_types_are_skipped_on_events_and_parked_on_commands(
     toys: Toys, topic: ToyTopic, make_topics: TopicMaker
 ) -> None:
-    commands = ToyTopic((await make_topics(["toys.commands"], 4))[0], 4, accepts_unknown_types=False)
+    commands = ToyTopic(
+        (await make_topics(["toys.commands"], 4))[0], 4, accepts_unknown_types=False
+    )
     later = message(Noted("k", 1), type_="toys.noted.v2")
     await send(toys.bootstrap, topic, [later, message(Noted("k", 2)), message(Ignored("k"))])
     await send(toys.bootstrap, commands, [later, message(Noted("k", 3)), message(Ignored("z"))])

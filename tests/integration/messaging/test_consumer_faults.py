@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,7 +10,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
 
 from libs.foundation.database.transaction import Transaction
-from libs.foundation.messaging.consumer.metrics import REBALANCES
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
@@ -57,11 +57,11 @@ def duplicates() -> float:
 
 
 def rebalances() -> float:
-    return REBALANCES._value.get()
+    return REGISTRY.get_sample_value("consumer_rebalances_total") or 0
 
 
 async def committed(toys: Toys, topic: ToyTopic) -> int:
-    consumer = AIOKafkaConsumer(bootstrap_servers=toys.bootstrap, group_id=topic.name)
+    consumer: Any = AIOKafkaConsumer(bootstrap_servers=toys.bootstrap, group_id=topic.name)
     await consumer.start()
     try:
         offsets = [
@@ -192,7 +192,9 @@ async def test_a_batch_that_does_not_end_in_time_is_abandoned_to_the_next_owner(
     keys = [f"k{i}" for i in range(20)]
     await send(toys.bootstrap, topic, [message(Noted(key, 0)) for key in keys])
 
-    async with toys.consuming(hanging, prompt_settings(revoke_grace_ms=100, wave_timeout_ms=60_000)):
+    async with toys.consuming(
+        hanging, prompt_settings(revoke_grace_ms=100, wave_timeout_ms=60_000)
+    ):
         await gate.entered.wait()
         async with toys.consuming(definition(topic.name, [topic])) as successor:
             await eventually(lambda: successor.problems() == [])

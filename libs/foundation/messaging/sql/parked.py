@@ -42,9 +42,9 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 class KeySummary(Struct, frozen=True, kw_only=True):
-    """One parked key with its first open message."""
+    """One key that its owner, a consumer or the relay, has parked, with its first message."""
 
-    consumer: str
+    owner: str
     topic: str
     key: str
     reason: str
@@ -114,17 +114,27 @@ _SUMMARY: Final = """
     WHERE consumer = %(consumer)s::text"""
 
 _LIST: Final = """
-    SELECT parked.consumer, parked.topic, parked.key, parked.reason, parked.parked_at,
-        queue.messages, queue.first_type, queue.first_error
-    FROM messaging.parked_keys AS parked
+    SELECT held.owner, held.topic, held.key, held.reason, held.parked_at, queue.messages,
+        queue.first_type, queue.first_error
+    FROM (
+        SELECT consumer AS owner, topic, key, reason, parked_at FROM messaging.parked_keys
+        UNION ALL
+        SELECT 'outbox-relay', topic, key, reason, parked_at FROM messaging.outbox_parked_keys
+    ) AS held
     CROSS JOIN LATERAL (
-        SELECT count(*) AS messages, (array_agg(type ORDER BY id))[1] AS first_type,
-            (array_agg(error ORDER BY id))[1] AS first_error
-        FROM messaging.parked_messages AS waiting
-        WHERE waiting.consumer = parked.consumer AND waiting.topic = parked.topic
-            AND waiting.key = parked.key AND waiting.resolution IS NULL
+        SELECT count(*) AS messages, (array_agg(type ORDER BY position))[1] AS first_type,
+            (array_agg(error ORDER BY position))[1] AS first_error
+        FROM (
+            SELECT id AS position, type, error FROM messaging.parked_messages
+            WHERE consumer = held.owner AND topic = held.topic AND key = held.key
+                AND resolution IS NULL
+            UNION ALL
+            SELECT seq, type, error FROM messaging.outbox_parked_rows
+            WHERE held.owner = 'outbox-relay' AND topic = held.topic AND aggregateid = held.key
+                AND resolution IS NULL
+        ) AS waiting
     ) AS queue
-    ORDER BY parked.parked_at, parked.consumer, parked.topic, parked.key
+    ORDER BY held.parked_at, held.owner, held.topic, held.key
     LIMIT %(limit)s"""
 
 
@@ -183,5 +193,5 @@ async def summary(tx: Transaction, consumer: str) -> Summary:
 
 
 async def keys(tx: Transaction, limit: int) -> list[KeySummary]:
-    """Return the parked keys of every consumer, oldest first."""
+    """Return the parked keys of every consumer and of the relay, oldest first."""
     return await tx.fetch(KeySummary, _LIST, limit=limit)

@@ -1,0 +1,34 @@
+"""Operator: the `orderly` command."""
+
+import os
+import sys
+from typing import Final
+
+import psycopg
+from aiokafka.errors import KafkaError
+from rich.console import Console
+
+from libs.foundation.messaging.topics import TopicError
+from libs.foundation.redaction import hide_credentials
+from libs.foundation.settings import SettingsError
+from services.operator.app import build_app
+
+_EXIT_UNAVAILABLE: Final = 69  # EX_UNAVAILABLE of sysexits.h.
+_EXIT_SETTINGS: Final = 78  # EX_CONFIG.
+
+
+def main() -> None:
+    # Lines are never wrapped or coloured by content: their words are searched and piped.
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        build_app(os.environ, console)()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(_EXIT_SETTINGS)
+    except (psycopg.Error, KafkaError, TopicError, OSError) as error:
+        sys.stderr.write(f"{type(error).__name__}: {hide_credentials(str(error))}\n")
+        sys.exit(_EXIT_UNAVAILABLE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The statements of the `orderly` command that no other process runs."""
