@@ -26,13 +26,18 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "var" / "demo"
 ORDERS_DEFAULT: Final = "5000"
 SEED: Final = 1997
+# Every order can be followed through all processes.
+TRACED: Final = {
+    f"{prefix}_PROCESS_TRACE_SAMPLE_RATIO": "1"
+    for prefix in ("API", "RELAY", "WORKER", "SIMULATOR")
+}
 
 
 async def main(environ: Mapping[str, str], console: Console) -> int:
     """Run the demo and return the exit code: 0 only if every check held."""
     log, plan = _planned(environ.get("DEMO_ORDERS", ORDERS_DEFAULT), console)
     console.print("Starting PostgreSQL, Kafka and the services ...")
-    async with Stack.started(FOLDER / "stack") as stack:
+    async with Stack.started(FOLDER / "stack", env_overrides=TRACED, report=console.print) as stack:
         console.print(f"The stack is ready: API at {stack.api_url}")
         with Board(console, plan) as board:
             sent, killed, timings = await _run(stack, plan, board)
@@ -119,5 +124,10 @@ async def _books(stack: Stack, plan: Plan, sent: Sequence[Sent]) -> Evidence:
     )
 
 
+def _console() -> Console:
+    """Print wide lines into a file or a pipe, where rich would assume 80 columns."""
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(os.environ, Console())))
+    sys.exit(asyncio.run(main(os.environ, _console())))

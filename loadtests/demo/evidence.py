@@ -120,22 +120,19 @@ async def _count(connection: Connection, query: LiteralString) -> int:
 
 async def read_topics(bootstrap: str, topics: tuple[str, ...]) -> list[Record]:
     """Read every record of `topics`, each partition in its own order."""
-    consumer: Untyped = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer: Untyped = AIOKafkaConsumer(
+        *topics, bootstrap_servers=bootstrap, enable_auto_commit=False
+    )
     await consumer.start()
     try:
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
-        return [record async for record in _records(consumer, partitions)]
+        # Without a group every partition of the topics is assigned here.
+        return [record async for record in _records(consumer, sorted(consumer.assignment()))]
     finally:
         await consumer.stop()
 
 
 async def _records(consumer: Untyped, partitions: list[TopicPartition]) -> AsyncIterator[Record]:
     ends = await consumer.end_offsets(partitions)
-    consumer.assign(partitions)
     await consumer.seek_to_beginning()
     behind = {partition for partition, end in ends.items() if end > 0}
     empty_fetches = 0

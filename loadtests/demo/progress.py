@@ -15,7 +15,7 @@ class Board:
     def __init__(self, console: Console, plan: Plan) -> None:
         self._progress = Progress(
             TextColumn("{task.description:>16}"),
-            BarColumn(bar_width=36),
+            BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[note]}[/]"),
