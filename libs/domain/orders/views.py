@@ -1,7 +1,7 @@
 """Orders, timelines and products as the API shows them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from libs.contracts.orders import ShippingCharge, Totals
 from libs.domain.orders.order import Rejection
 from libs.domain.orders.sql.orders import CancellationRow, OrderLineRow, OrderRow, TimelineRow
 from libs.domain.orders.sql.products import ProductRow
+from libs.foundation.clock import rfc3339
 
 
 class LineView(Struct, frozen=True, kw_only=True):
@@ -124,11 +125,6 @@ class ProductList(Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-def moment(at: datetime) -> str:
-    """Write a time as RFC 3339 in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
 def order_view(row: OrderRow, *, for_customer: bool) -> OrderView:
     """Show an order; customers do not see which flags people work on."""
     money = Money(amount=0, currency=row.currency)
@@ -153,10 +149,10 @@ def order_view(row: OrderRow, *, for_customer: bool) -> OrderView:
         attention=msgspec.UNSET if for_customer else row.attention,
         rejection=row.rejection,
         metadata=row.metadata,
-        placed_at=moment(row.placed_at),
-        confirmed_at=_moment_or_none(row.confirmed_at),
-        closed_at=_moment_or_none(row.closed_at),
-        updated_at=moment(row.updated_at),
+        placed_at=rfc3339(row.placed_at),
+        confirmed_at=_time_or_none(row.confirmed_at),
+        closed_at=_time_or_none(row.closed_at),
+        updated_at=rfc3339(row.updated_at),
     )
 
 
@@ -166,7 +162,7 @@ def timeline_entry_view(row: TimelineRow, *, for_customer: bool) -> TimelineEntr
     return TimelineEntryView(
         sequence=row.sequence,
         type=row.type,
-        at=moment(row.at),
+        at=rfc3339(row.at),
         actor=ActorView(kind=row.actor_kind, id=actor_id),
         reason=row.reason,
         data=msgspec.Raw(row.data),
@@ -185,13 +181,13 @@ def product_view(row: ProductRow) -> ProductView:
         active=row.active,
         stock_tracked=row.stock_tracked,
         version=row.version,
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
+        created_at=rfc3339(row.created_at),
+        updated_at=rfc3339(row.updated_at),
     )
 
 
-def _moment_or_none(at: datetime | None) -> str | None:
-    return None if at is None else moment(at)
+def _time_or_none(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)
 
 
 def _fulfilment(lines: Sequence[OrderLineRow]) -> str:
@@ -250,7 +246,7 @@ def _payment_view(row: OrderRow, money: Money) -> PaymentView:
         refunded=replace(money, amount=row.refunded_minor),
         # Due comes to what released shipments came to, and nothing is shipped yet.
         refundable=money,
-        capture_before=_moment_or_none(row.capture_before),
+        capture_before=_time_or_none(row.capture_before),
     )
 
 
@@ -260,5 +256,5 @@ def _cancellation_view(row: CancellationRow, money: Money) -> CancellationView:
         reason=row.reason,
         lines=row.lines,
         value=replace(money, amount=row.value_minor),
-        at=moment(row.at),
+        at=rfc3339(row.at),
     )
