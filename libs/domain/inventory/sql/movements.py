@@ -15,15 +15,15 @@ _APPEND: Final = """
     INSERT INTO inventory.movements
         (id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note)
     SELECT id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note
-    FROM unnest(%(id)s::uuid[], %(sku)s::text[], %(kind)s::text[], %(reference)s::uuid[],
-        %(on_hand_delta)s::bigint[], %(reserved_delta)s::bigint[], %(reason)s::text[],
-        %(note)s::text[])
+    FROM unnest(%(id)b::uuid[], %(sku)b::text[], %(kind)b::text[], %(reference)b::uuid[],
+        %(on_hand_delta)b::bigint[], %(reserved_delta)b::bigint[], %(reason)b::text[],
+        %(note)b::text[])
         AS new (id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note)"""
 
 _RELEASED: Final = """
     SELECT reference, sku, -reserved_delta AS quantity
     FROM inventory.movements
-    WHERE kind = 'release' AND reference = ANY(%(release_ids)s::uuid[])
+    WHERE kind = 'release' AND reference = ANY(%(release_ids)b::uuid[])
     ORDER BY reference, sku"""
 
 _PAGE: Final = """

@@ -17,37 +17,37 @@ from libs.foundation.database.transaction import Locked, Transaction
 _CLAIM: Final = """
     INSERT INTO inventory.reservations (order_id, state, sequence)
     SELECT order_id, 'new', 0
-    FROM unnest(%(order_ids)s::uuid[]) AS wanted (order_id)
+    FROM unnest(%(order_ids)b::uuid[]) AS wanted (order_id)
     ORDER BY order_id
     ON CONFLICT (order_id) DO NOTHING"""
 
 _LOCK: Final = """
     SELECT order_id, state, sequence, answer_type, answer
     FROM inventory.reservations
-    WHERE order_id = ANY(%(order_ids)s::uuid[])
+    WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id
     FOR NO KEY UPDATE"""
 
 _READ_ITEMS: Final = """
     SELECT order_id, sku, quantity, shipped, released
     FROM inventory.reservation_items
-    WHERE order_id = ANY(%(order_ids)s::uuid[])
+    WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id, sku"""
 
 _SAVE: Final = """
     UPDATE inventory.reservations AS r
     SET state = c.state, sequence = c.sequence, answer_type = c.answer_type, answer = c.answer,
         updated_at = now()
-    FROM unnest(%(order_id)s::uuid[], %(state)s::text[], %(sequence)s::bigint[],
-        %(answer_type)s::text[], %(answer)s::bytea[])
+    FROM unnest(%(order_id)b::uuid[], %(state)b::text[], %(sequence)b::bigint[],
+        %(answer_type)b::text[], %(answer)b::bytea[])
         AS c (order_id, state, sequence, answer_type, answer)
     WHERE r.order_id = c.order_id"""
 
 _SAVE_ITEMS: Final = """
     INSERT INTO inventory.reservation_items (order_id, sku, quantity, shipped, released)
     SELECT order_id, sku, quantity, shipped, released
-    FROM unnest(%(order_id)s::uuid[], %(sku)s::text[], %(quantity)s::bigint[],
-        %(shipped)s::bigint[], %(released)s::bigint[])
+    FROM unnest(%(order_id)b::uuid[], %(sku)b::text[], %(quantity)b::bigint[],
+        %(shipped)b::bigint[], %(released)b::bigint[])
         AS new (order_id, sku, quantity, shipped, released)
     ON CONFLICT (order_id, sku)
         DO UPDATE SET shipped = excluded.shipped, released = excluded.released"""

@@ -13,14 +13,14 @@ _CLAIM: Final = """
 _LOCK: Final = """
     SELECT sku, on_hand, reserved, sequence
     FROM inventory.stock
-    WHERE sku = ANY(%(skus)s::text[])
+    WHERE sku = ANY(%(skus)b::text[])
     ORDER BY sku
     FOR NO KEY UPDATE"""
 
 _SAVE_PROMISES: Final = """
     UPDATE inventory.stock AS s
     SET reserved = c.reserved, sequence = c.sequence
-    FROM unnest(%(sku)s::text[], %(reserved)s::bigint[], %(sequence)s::bigint[])
+    FROM unnest(%(sku)b::text[], %(reserved)b::bigint[], %(sequence)b::bigint[])
         AS c (sku, reserved, sequence)
     WHERE s.sku = c.sku"""
 

@@ -11,14 +11,14 @@ _READ: Final = """
     SELECT order_id, line_no, sku, name, quantity, stock_tracked, tax_minor, total_minor, shipped,
         cancelled
     FROM orders.order_lines
-    WHERE order_id = ANY(%(order_ids)s::uuid[])
+    WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id, line_no"""
 
 _SAVE: Final = """
     UPDATE orders.order_lines AS l
     SET shipped = c.shipped, cancelled = c.cancelled
-    FROM unnest(%(order_id)s::uuid[], %(line_no)s::bigint[], %(shipped)s::bigint[],
-        %(cancelled)s::bigint[]) AS c (order_id, line_no, shipped, cancelled)
+    FROM unnest(%(order_id)b::uuid[], %(line_no)b::bigint[], %(shipped)b::bigint[],
+        %(cancelled)b::bigint[]) AS c (order_id, line_no, shipped, cancelled)
     WHERE l.order_id = c.order_id AND l.line_no = c.line_no"""
 
 

@@ -18,7 +18,7 @@ _LOCK: Final = """
         returned_minor, refunded_minor, capture_before, rejection, attention, confirmed_at,
         closed_at
     FROM orders.orders
-    WHERE id = ANY(%(order_ids)s::uuid[])
+    WHERE id = ANY(%(order_ids)b::uuid[])
     ORDER BY id
     FOR NO KEY UPDATE"""
 
@@ -31,11 +31,11 @@ _SAVE: Final = """
         refunded_minor = c.refunded_minor, capture_before = c.capture_before,
         rejection = c.rejection, attention = string_to_array(c.attention, ' '),
         confirmed_at = c.confirmed_at, closed_at = c.closed_at, updated_at = now()
-    FROM unnest(%(id)s::uuid[], %(status)s::text[], %(version)s::bigint[],
-        %(payment_status)s::text[], %(authorised_minor)s::bigint[], %(captured_minor)s::bigint[],
-        %(released_minor)s::bigint[], %(returned_minor)s::bigint[], %(refunded_minor)s::bigint[],
-        %(capture_before)s::timestamptz[], %(rejection)s::text[]::jsonb[], %(attention)s::text[],
-        %(confirmed_at)s::timestamptz[], %(closed_at)s::timestamptz[])
+    FROM unnest(%(id)b::uuid[], %(status)b::text[], %(version)b::bigint[],
+        %(payment_status)b::text[], %(authorised_minor)b::bigint[], %(captured_minor)b::bigint[],
+        %(released_minor)b::bigint[], %(returned_minor)b::bigint[], %(refunded_minor)b::bigint[],
+        %(capture_before)b::timestamptz[], %(rejection)b::text[]::jsonb[], %(attention)b::text[],
+        %(confirmed_at)b::timestamptz[], %(closed_at)b::timestamptz[])
         AS c (id, status, version, payment_status, authorised_minor, captured_minor,
             released_minor, returned_minor, refunded_minor, capture_before, rejection, attention,
             confirmed_at, closed_at)
