@@ -15,7 +15,7 @@ from tests.e2e.api.conftest import product, token_file
 @asynccontextmanager
 async def api_process(
     database: Database, folder: Path
-) -> AsyncIterator[tuple[ServiceProcess, int]]:
+) -> AsyncGenerator[tuple[ServiceProcess, int]]:
     """Run the process, and yield it with the port it serves."""
     tokens = folder / "tokens.json"
     tokens.write_text(token_file())
