@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-from deploy.local.stack import Stack
 from rich.console import Console
 
+from deploy.local.stack import Stack
 from loadtests.demo import evidence, report
 from loadtests.demo.checks import CHECKS, Evidence
 from loadtests.demo.disruption import Killed, disrupt, measure
