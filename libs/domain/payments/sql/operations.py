@@ -29,13 +29,14 @@ _LOCK: Final = """
     ORDER BY key
     FOR NO KEY UPDATE"""
 
+# A list of the wanted states would make the planner walk all that is unresolved, of every order.
 _LOCK_UNRESOLVED: Final = """
     SELECT key, order_id, provider, kind, subject_id, amount_minor, currency, source_value,
         external_reference, target_reference, state, provider_reference, attempts,
         first_attempt_at, sent_at, next_at, deadline_at, possibly_executed, outcome, traceparent
     FROM payments.operations
     WHERE order_id = ANY(%(order_ids)s::uuid[])
-        AND state IN ('queued', 'sent', 'accepted', 'unknown', 'manual')
+        AND state <> ALL('{succeeded,declined,failed}')
     ORDER BY key
     FOR NO KEY UPDATE"""
 
@@ -51,7 +52,7 @@ _RESOLVE: Final = """
         AS changed (key, state, provider_reference, first_attempt_at, next_at, possibly_executed,
             outcome)
     WHERE operation.key = changed.key
-        AND operation.state IN ('queued', 'sent', 'accepted', 'unknown')"""
+        AND operation.state <> ALL('{succeeded,declined,failed,manual}')"""
 
 _QUEUED: Final = (
     "key",

@@ -1,0 +1,67 @@
+"""No statement of the payment path walks a whole table, however the planner caches its plan."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import psycopg
+
+from libs.domain.payments.provider import Unknown
+from libs.domain.payments.settlement import Attempted
+from libs.domain.payments.sql import dispatch
+from libs.domain.payments.use_cases.authorise_payments import authorise_payments
+from libs.domain.payments.use_cases.record_outcomes import record_outcomes
+from libs.domain.payments.use_cases.reduce_payments import reduce_payments
+from libs.foundation.database.transaction import Transaction, transaction
+from libs.testkit.databases import Database
+from libs.testkit.payments.commands import authorise, reduce
+from tests.integration.payments.harness import Payments
+
+HISTORY: Final = """
+    INSERT INTO payments.payments
+        (order_id, provider, source_kind, state, currency, planned_minor, sequence)
+    SELECT gen_random_uuid(), 'simulator', 'token', 'authorised', 'EUR', 100, 1
+    FROM generate_series(1, 30000);
+    INSERT INTO payments.operations
+        (key, order_id, provider, kind, subject_id, amount_minor, currency, state)
+    SELECT gen_random_uuid(), order_id, 'simulator', 'authorise', order_id, 100, 'EUR',
+        'succeeded'
+    FROM payments.payments;
+    INSERT INTO payments.reductions (order_id, reduction_id, answered_at)
+    SELECT order_id, gen_random_uuid(), now() FROM payments.payments;
+    ANALYZE payments.payments, payments.operations, payments.reductions;"""
+
+
+async def test_generic_plans_stay_on_the_indexes(database: Database, payments: Payments) -> None:
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(HISTORY)
+    commands = [authorise() for _ in range(100)]
+    now = datetime.now(UTC) + timedelta(seconds=1)
+
+    async with transaction(payments.pool) as tx:
+        await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await authorise_payments(tx, commands)
+        claimed = await dispatch.claim(tx, "simulator", 64, now, now)
+        attempts = [
+            Attempted(
+                key=operation.key,
+                order_id=operation.order_id,
+                attempt=operation.attempts,
+                outcome=Unknown(reason="lost"),
+                next_at=now,
+            )
+            for operation in claimed
+        ]
+        await record_outcomes(tx, attempts, now, timedelta(minutes=15))
+        await reduce_payments(tx, [reduce(command.order_id) for command in commands])
+        walked = await whole_tables_walked(tx)
+
+    assert len(claimed) == 64
+    assert walked == []
+
+
+async def whole_tables_walked(tx: Transaction) -> list[str]:
+    return await tx.fetch(
+        str,
+        """SELECT relname::text FROM pg_stat_xact_user_tables
+           WHERE schemaname = 'payments' AND seq_scan > 0""",
+    )
