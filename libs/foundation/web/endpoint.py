@@ -20,6 +20,17 @@ from libs.foundation.web.reply import JSON, Reply
 T = TypeVar("T")
 _PARAMETER_TYPE: Final = re.compile(r":[a-z]+}")
 _UNSUPPORTED_MEDIA_TYPE: Final = 415
+# What a request can be refused for because of a header its endpoint reads.
+_REFUSALS_BY_HEADER: Final[Mapping[str, tuple[str, ...]]] = {
+    "Idempotency-Key": (
+        "idempotency-key-missing",
+        "idempotency-key-malformed",
+        "idempotency-in-progress",
+        "idempotency-key-reused",
+        "outcome-unknown",
+    ),
+    "If-Match": ("precondition-required", "version-mismatch"),
+}
 
 
 class Call:
@@ -93,7 +104,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """One row: `scopes` lists those of which the caller needs one; there is no default for it.
 
     `body`, `query` and `answers` (a type per status) describe it to readers; `refusals` are the
-    codes beside those every endpoint has.
+    codes beside those that every endpoint has, and those that come with `request_headers`.
     """
 
     method: str
@@ -115,3 +126,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def template(self) -> str:
         """The path with the bare names of its parameters."""
         return _PARAMETER_TYPE.sub("}", self.path)
+
+    @property
+    def own_refusals(self) -> tuple[str, ...]:
+        """The codes that this endpoint has and others have not."""
+        of_headers = [_REFUSALS_BY_HEADER.get(header, ()) for header in self.request_headers]
+        return (*(code for codes in of_headers for code in codes), *self.refusals)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.types import ASGIApp
 
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.settings import ProcessSettings, Secret
@@ -78,6 +79,11 @@ class Api:
         )
 
 
+def as_asgi(application: ASGIApp) -> Any:  # noqa: ANN401
+    """Forget a type: httpx declares the same protocol with other names."""
+    return application
+
+
 def product(price: int | None = 2_000) -> dict[str, Any]:
     money = None if price is None else {"amount": price, "currency": "EUR"}
     return {"name": "T-shirt", "price": money, "active": True, "stock_tracked": True}
@@ -112,6 +118,6 @@ async def open_api(database: Database) -> AsyncGenerator[Api]:
         cursor_secret=Secret("a secret of the tests"),
     )
     async with open_application(settings) as application:
-        transport = httpx.ASGITransport(application, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - the same protocol, declared twice.
+        transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             yield Api(client)

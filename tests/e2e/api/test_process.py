@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.local.ports import free_port
 from libs.testkit.databases import Database
+from libs.testkit.eventually import eventually
 from libs.testkit.faults import ServiceProcess, running
 from tests.e2e.api.conftest import product, token_file
 
@@ -49,9 +50,7 @@ async def test_a_request_in_flight_is_finished_when_the_process_drains(
         writer.write(head(content) + content[:10])
         await writer.drain()
         ending = asyncio.create_task(process.terminate())
-        async with asyncio.timeout(10):
-            while not await refuses_connections(port):
-                await asyncio.sleep(0.01)
+        await eventually(lambda: refuses_connections(port))
 
         writer.write(content[10:])
         answer = await reader.read()

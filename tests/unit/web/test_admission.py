@@ -36,7 +36,8 @@ async def ask(layer: Admission, **changes: object) -> list[dict[str, Any]]:
     async def send(message: Any) -> None:  # noqa: ANN401
         sent.append(message)
 
-    await layer(SCOPE | changes, unread, send)  # pyright: ignore[reportArgumentType] - a scope of a test.
+    scope: Any = SCOPE | changes
+    await layer(scope, unread, send)
     return sent
 
 

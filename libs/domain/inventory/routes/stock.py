@@ -116,13 +116,8 @@ class StockRoutes:
                 answers={201: Adjustment},
                 request_headers=("Idempotency-Key",),
                 refusals=(
-                    "idempotency-key-missing",
-                    "idempotency-key-malformed",
-                    "idempotency-in-progress",
-                    "idempotency-key-reused",
                     "stock-reserved",
                     "stock-limit-exceeded",
-                    "outcome-unknown",
                 ),
             ),
         )

@@ -91,16 +91,7 @@ class OrderRoutes:
                 body=CancellationIn,
                 answers={200: OrderView},
                 request_headers=("Idempotency-Key", "If-Match"),
-                refusals=(
-                    "idempotency-key-missing",
-                    "idempotency-key-malformed",
-                    "idempotency-in-progress",
-                    "idempotency-key-reused",
-                    "illegal-transition",
-                    "version-mismatch",
-                    "precondition-required",
-                    "outcome-unknown",
-                ),
+                refusals=("illegal-transition",),
             ),
         )
 

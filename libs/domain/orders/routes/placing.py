@@ -27,10 +27,6 @@ PLACE: Final = "orders:place"
 CHECKOUT: Final = "orders:checkout"
 _DECODER: Final = msgspec.json.Decoder(OrderRequest)
 _REFUSALS: Final = (
-    "idempotency-key-missing",
-    "idempotency-key-malformed",
-    "idempotency-in-progress",
-    "idempotency-key-reused",
     "external-reference-taken",
     "unknown-sku",
     "sku-inactive",
@@ -39,7 +35,6 @@ _REFUSALS: Final = (
     "currency-mismatch",
     "currency-not-supported",
     "card-data-refused",
-    "outcome-unknown",
 )
 
 

@@ -65,7 +65,7 @@ class ProductRoutes:
                 body=ProductIn,
                 answers={200: ProductView, 201: ProductView},
                 request_headers=("If-Match", "If-None-Match"),
-                refusals=("version-mismatch", "precondition-required", "currency-not-supported"),
+                refusals=("currency-not-supported",),
             ),
             Endpoint(
                 method="GET",
