@@ -17,18 +17,19 @@ SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '5
 AS $$
 DECLARE
     child text;
-    length interval;
+    span interval;
+    began_at timestamptz;
     needed boolean := false;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'each check needs a fresh snapshot: use read committed';
     END IF;
-    length := CASE parent
+    span := CASE parent
         WHEN 'outbox' THEN interval '1 hour'
         WHEN 'outbox_cursor' THEN interval '1 hour'
         WHEN 'inbox' THEN interval '1 day'
     END;
-    IF length IS NULL THEN
+    IF span IS NULL THEN
         RAISE EXCEPTION 'messaging.% has no partitions to drop', parent;
     ELSIF keep < interval '1 hour' THEN
         RAISE EXCEPTION 'keep at least one hour, not %', keep;
@@ -36,13 +37,15 @@ BEGIN
     SELECT c.relname INTO child
     FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = format('messaging.%I', parent)::regclass
-        AND to_timestamp(substr(c.relname, length(parent) + 2), 'YYYYMMDD"t"HH24MI')
-            < now() - keep - length
         AND (parent <> 'outbox_cursor' OR c.oid IS DISTINCT FROM (
             SELECT l.tableoid FROM messaging.outbox_cursor AS l
             ORDER BY l.epoch DESC, l.n DESC LIMIT 1))
     ORDER BY c.relname LIMIT 1;
     IF child IS NULL THEN
+        RETURN NULL;
+    END IF;
+    began_at := to_timestamp(substr(child, char_length(parent) + 2), 'YYYYMMDD"t"HH24MI');
+    IF began_at + span > now() - keep THEN
         RETURN NULL;
     END IF;
     EXECUTE format('LOCK TABLE ONLY messaging.%I IN ACCESS EXCLUSIVE MODE', parent);

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, LiteralString
 
 import msgspec
 import psycopg
@@ -110,7 +110,7 @@ def settings_of(url: str) -> DatabaseSettings:
 
 
 def relay_settings(
-    database: Database, bootstrap: str = "127.0.0.1:9", **changes: Any
+    database: Database, bootstrap: str = "127.0.0.1:9", **changes: object
 ) -> RelaySettings:
     """Return the product's settings, with the relay's own role."""
     settings = RelaySettings(
@@ -127,9 +127,9 @@ class Recorder(Publisher):
     It refuses what `refuses` says of a row, in lanes like the real one.
     """
 
-    def __init__(self, refuses: Callable[[OutboxRow], bool] = lambda _row: False) -> None:
+    def __init__(self, refuses: Callable[[OutboxRow], bool] | None = None) -> None:
         self.rows: list[OutboxRow] = []
-        self.refuses = refuses
+        self.refuses = refuses or accept
         self._changed = asyncio.Condition()
 
     async def prepare(self) -> None: ...
@@ -156,7 +156,9 @@ class Recorder(Publisher):
 
     def changes(self) -> list[tuple[str, int]]:
         """Return the key and version of everything published, in order."""
-        return [(row.key.decode(), msgspec.json.decode(row.payload)["version"]) for row in self.rows]
+        return [
+            (row.key.decode(), msgspec.json.decode(row.payload)["version"]) for row in self.rows
+        ]
 
     def firsts(self) -> list[tuple[str, int]]:
         """Return each change once, where it was published first."""
@@ -174,3 +176,21 @@ async def relaying(
         group.create_task(relay.run(stopping))
         yield relay
         stopping.set()
+
+
+async def eventually(database: Database, query: LiteralString, expected: object) -> None:
+    """Wait until the first column of the first row that `query` finds is `expected`."""
+    async with (
+        open_connection(settings_of(database.url), "toy watcher") as connection,
+        asyncio.timeout(DEADLINE_S),
+    ):
+        while True:
+            row = await (await connection.execute(query)).fetchone()
+            if row is not None and row[0] == expected:
+                return
+            await connection.execute("SELECT pg_sleep(0.02)")
+
+
+def accept(_row: OutboxRow) -> bool:
+    """Refuse no row."""
+    return False

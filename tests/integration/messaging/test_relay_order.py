@@ -169,7 +169,7 @@ async def test_nothing_is_lost_or_reordered_and_only_a_crash_repeats(database: D
         stopping.set()
 
     repeated = len(recorder.rows) - len(recorder.firsts())
-    print(
+    print(  # noqa: T201  # The figures of the proof.
         f"seed {SEED}: {ledger.transactions} transactions, {ledger.undone} undone,"
         f" {ledger.events} events, {crashes.count} crashes {dict(crashes.at)},"
         f" {repeated} repeated"

@@ -108,7 +108,7 @@ async def test_no_read_walks_through_the_history(database: Database) -> None:
         touched.append(await look(relay))
 
     blocks = [after.blocks - before.blocks for before, after in pairwise(touched)]
-    print(f"blocks touched by idle poll, read, plan, runs, backlog, late row: {blocks}")
+    print(f"blocks of idle poll, read, plan, runs, backlog, late row: {blocks}")  # noqa: T201
     found = (len(idle.rows), len(few.rows), len(planned), left.rows, len(lone.rows))
     assert found == (0, 20, 20, 20, 1)
     assert [run.rows for run in runs] == [8, 8, 4]

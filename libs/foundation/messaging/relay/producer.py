@@ -180,6 +180,8 @@ class KafkaPublisher:
             may_send()
             batch, count = self._fill(lane)
             try:
+                if lane.partition not in await self._producer.partitions_for(lane.topic):
+                    raise TopicsDiffer(f"topic {lane.topic} has no partition {lane.partition}")
                 sent = await self._producer.send_batch(batch, lane.topic, partition=lane.partition)
                 await sent
             except KafkaError as error:
