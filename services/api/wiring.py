@@ -13,11 +13,13 @@ from libs.domain.orders.routes.placing import CHECKOUT, PATH, PLACE, PlacingRout
 from libs.domain.orders.routes.products import ProductRoutes
 from libs.domain.orders.use_cases.read_orders import READ_CONTACTS
 from libs.foundation.database.connections import Pool, open_pool
+from libs.foundation.version import build
 from libs.foundation.web.admission import Admission
 from libs.foundation.web.application import Limits, application
 from libs.foundation.web.authentication import BearerTokens
 from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Endpoint
+from libs.foundation.web.openapi import describe, openapi_route
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.telemetry import Telemetry
 from services.api.settings import ApiSettings
@@ -57,7 +59,7 @@ def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIAp
     open_to = {"customer": _OF_CUSTOMERS, "staff": every_scope, "machine": every_scope}
     inner = application(
         endpoints,
-        public=[],
+        public=[openapi_route(describe("Orderly", build().version, endpoints))],
         tokens=BearerTokens(settings.tokens.reveal(), open_to),
         problems=problems,
         limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),

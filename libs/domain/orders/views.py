@@ -53,8 +53,8 @@ class CancellationView(Struct, frozen=True, kw_only=True):
     at: str
 
 
-class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """One order; `contact` is present only where the caller may read it."""
+class OrderView(Struct, frozen=True, kw_only=True):
+    """One order; `attention` and `contact` are there only for who may see them."""
 
     id: UUID
     number: str
@@ -73,13 +73,13 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=False):
     shipments: tuple[()]
     cancellations: list[CancellationView]
     refunds: tuple[()]
-    attention: Sequence[str] | msgspec.UnsetType
     rejection: Rejection | None
     metadata: dict[str, str]
     placed_at: str
     confirmed_at: str | None
     closed_at: str | None
     updated_at: str
+    attention: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
     contact: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -90,7 +90,7 @@ class OrderList(Struct, frozen=True, kw_only=True):
 
 class ActorView(Struct, frozen=True, kw_only=True):
     kind: str
-    id: str | msgspec.UnsetType | None
+    id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class TimelineEntryView(Struct, frozen=True, kw_only=True):
