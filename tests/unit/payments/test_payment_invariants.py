@@ -124,4 +124,4 @@ class PaymentMachine(RuleBasedStateMachine):
 
 
 TestPayment = PaymentMachine.TestCase
-TestPayment.settings = settings(max_examples=600, stateful_step_count=30, deadline=None)
+TestPayment.settings = settings(max_examples=400, stateful_step_count=30, deadline=None)
