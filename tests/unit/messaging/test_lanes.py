@@ -1,6 +1,5 @@
 """Lanes, waves and the inbox together: whatever crashes, each effect happens once, in order."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from libs.foundation.messaging.consumer.records import Item
 from libs.foundation.messaging.lanes import Lane, LaneError
 from libs.foundation.messaging.waves import Wave, cut
 from tests.unit.messaging.records import ToyRecord, item
@@ -81,10 +81,11 @@ class ConsumerMachine(RuleBasedStateMachine):
         self.position = self.committed
         self.waves: list[Wave] = []
 
-    @rule(key=st.sampled_from("kmn"))
-    def publish(self, key: str) -> None:
-        self.numbers[key] = self.numbers.get(key, 0) + 1
-        self.log.append((key, self.numbers[key]))
+    @rule(keys=st.lists(st.sampled_from("kmn"), min_size=1, max_size=6))
+    def publish(self, keys: list[str]) -> None:
+        for key in keys:
+            self.numbers[key] = self.numbers.get(key, 0) + 1
+            self.log.append((key, self.numbers[key]))
 
     @precondition(lambda self: self.log)
     @rule(data=st.data())
@@ -92,31 +93,35 @@ class ConsumerMachine(RuleBasedStateMachine):
         self.log.append(data.draw(st.sampled_from(self.log)))
 
     @precondition(lambda self: self.position < len(self.log) and self.lane.has_room)
-    @rule(count=st.integers(1, 5))
+    @rule(count=st.integers(1, 4))
     def fetch(self, count: int) -> None:
         end = min(len(self.log), self.position + count)
         self.lane.put([record(offset) for offset in range(self.position, end)])
         self.position = end
 
-    @precondition(lambda self: not self.lane.in_hand)
-    @rule()
-    def take(self) -> None:
-        batch: Sequence[ToyRecord] = self.lane.take() or []  # pyright: ignore[reportAssignmentType]  # What fetch put.
-        self.waves = cut([item(self.log[each.offset][0], each.offset) for each in batch])
+    @rule(waves_max=st.sampled_from([1, 2, 100]))
+    def work(self, waves_max: int) -> None:
+        """Take a batch if none is in hand, commit some of its waves, finish it after the last."""
+        if not self.lane.in_hand:
+            batch = self.lane.take() or []
+            self.waves = cut([self.item(each.offset) for each in batch])
+        for wave in self.waves[:waves_max]:
+            self.commit(wave)
+        del self.waves[:waves_max]
+        if self.lane.in_hand and not self.waves:
+            self.lane.finish()
 
-    @precondition(lambda self: self.waves)
-    @rule()
-    def commit_a_wave(self) -> None:
-        for each in self.waves.pop(0).items:
+    def item(self, offset: int) -> Item:
+        """Give the messages of a key types that alternate, so that waves could reorder them."""
+        key, number = self.log[offset]
+        return item(key, offset, "ab"[number % 2])
+
+    def commit(self, wave: Wave) -> None:
+        for each in wave.items:
             message = self.log[each.record.offset]
             if message not in self.inbox:
                 self.inbox.add(message)
                 self.effects.append(message)
-
-    @precondition(lambda self: self.lane.in_hand and not self.waves)
-    @rule()
-    def finish(self) -> None:
-        self.lane.finish()
 
     @precondition(lambda self: self.lane.to_commit is not None)
     @rule()
@@ -143,13 +148,10 @@ class ConsumerMachine(RuleBasedStateMachine):
         """Whatever happened, a last member that runs to the end leaves nothing out."""
         self.restart()
         while self.position < len(self.log):
-            self.fetch(5)
-            self.take()
-            while self.waves:
-                self.commit_a_wave()
-            self.finish()
+            self.fetch(4)
+            self.work(100)
         assert set(self.effects) == set(self.log)
 
 
 TestConsumerMachine = ConsumerMachine.TestCase
-TestConsumerMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestConsumerMachine.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
