@@ -1,4 +1,4 @@
-"""Roles, and the messaging schema: outbox, cursor, lease, inbox, parking, operators' requests."""
+"""Roles, and the messaging schema with the outbox, its cursor and the relay's lease."""
 
 from alembic import op
 
@@ -123,66 +123,6 @@ CREATE TABLE messaging.outbox_parked_rows (
 );
 CREATE INDEX outbox_parked_rows_open ON messaging.outbox_parked_rows (topic, aggregateid, seq)
     WHERE resolution IS NULL;
-RESET ROLE;
-"""
-
-CONSUMERS = """
-SET ROLE orderly_owner;
-CREATE TABLE messaging.inbox (
-    consumer text NOT NULL,
-    event_id uuid NOT NULL,
-    claimed_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (consumer, event_id)
-) PARTITION BY RANGE (event_id);
-COMMENT ON TABLE messaging.inbox IS
-    'Partitioned on the UUIDv7 itself: by claim day one event could be claimed twice at midnight.';
-
-CREATE TABLE messaging.parked_keys (
-    consumer text NOT NULL,
-    topic text NOT NULL,
-    key text NOT NULL,
-    reason text NOT NULL,
-    parked_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (consumer, topic, key)
-);
-CREATE TABLE messaging.parked_messages (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    consumer text NOT NULL,
-    topic text NOT NULL,
-    key text NOT NULL,
-    partition integer NOT NULL,
-    log_offset bigint NOT NULL,
-    event_id uuid,
-    type text,
-    headers jsonb NOT NULL,
-    body bytea,
-    error_code text NOT NULL,
-    error text NOT NULL,
-    attempts integer NOT NULL,
-    parked_at timestamptz NOT NULL DEFAULT now(),
-    resolution text CHECK (resolution IN ('retried', 'skipped')),
-    resolved_at timestamptz,
-    -- A record without a trustworthy id is known by its position; one with an id by both, since a
-    -- topic that is made anew starts again at offset 0.
-    UNIQUE NULLS NOT DISTINCT (consumer, topic, partition, log_offset, event_id)
-);
-CREATE INDEX parked_messages_open ON messaging.parked_messages (consumer, topic, key, id)
-    WHERE resolution IS NULL;
-
-CREATE TABLE messaging.operator_requests (
-    id uuid PRIMARY KEY,
-    owner text NOT NULL,
-    verb text NOT NULL CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover')),
-    topic text,
-    key text,
-    requested_by text NOT NULL,
-    reason text NOT NULL,
-    requested_at timestamptz NOT NULL DEFAULT now(),
-    finished_at timestamptz,
-    outcome text
-);
-CREATE INDEX operator_requests_open ON messaging.operator_requests (owner, requested_at)
-    WHERE finished_at IS NULL;
 
 CREATE TABLE messaging.schema_contract (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -222,37 +162,8 @@ BEGIN
     RETURN made;
 END $$;
 
-CREATE FUNCTION messaging.first_id_at(moment timestamptz) RETURNS uuid
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-RETURN (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0')
-    || repeat('0', 20))::uuid;
-
-CREATE FUNCTION messaging.make_inbox_partitions(first timestamptz, ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
-AS $$
-DECLARE
-    made integer := 0;
-    lower_bound timestamptz;
-    child text;
-BEGIN
-    FOR i IN 0..ahead LOOP
-        lower_bound := date_trunc('day', first) + i * interval '1 day';
-        child := format('inbox_%s', to_char(lower_bound, 'YYYYMMDD'));
-        IF to_regclass(format('messaging.%I', child)) IS NULL THEN
-            EXECUTE format(
-                'CREATE TABLE messaging.%I PARTITION OF messaging.inbox
-                 FOR VALUES FROM (%L) TO (%L)',
-                child, messaging.first_id_at(lower_bound),
-                messaging.first_id_at(lower_bound + interval '1 day'));
-            made := made + 1;
-        END IF;
-    END LOOP;
-    RETURN made;
-END $$;
-
 SELECT messaging.make_time_partitions('outbox', now(), '1 hour', 24);
 SELECT messaging.make_time_partitions('outbox_cursor', now(), '1 hour', 24);
-SELECT messaging.make_inbox_partitions(now() - interval '8 days', 10);
 
 INSERT INTO messaging.outbox_cursor
     (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline)
@@ -277,37 +188,21 @@ GRANT INSERT (id, aggregatetype, aggregateid, type, topic, partition, source, se
     TO orderly_api, orderly_worker_orders, orderly_worker_inventory, orderly_worker_payments;
 
 GRANT SELECT ON messaging.outbox, messaging.outbox_cursor, messaging.relay_leases,
-    messaging.outbox_parked_keys, messaging.outbox_parked_rows, messaging.operator_requests
-    TO orderly_outbox_relay;
+    messaging.outbox_parked_keys, messaging.outbox_parked_rows TO orderly_outbox_relay;
 GRANT INSERT (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline)
     ON messaging.outbox_cursor TO orderly_outbox_relay;
 GRANT UPDATE (epoch, holder, expires_at) ON messaging.relay_leases TO orderly_outbox_relay;
 GRANT INSERT, DELETE ON messaging.outbox_parked_keys TO orderly_outbox_relay;
 GRANT INSERT, UPDATE (resolution, resolved_at) ON messaging.outbox_parked_rows
     TO orderly_outbox_relay;
-GRANT UPDATE (finished_at, outcome) ON messaging.operator_requests TO orderly_outbox_relay,
-    orderly_worker_orders, orderly_worker_inventory, orderly_worker_payments;
-GRANT EXECUTE ON FUNCTION messaging.make_time_partitions, messaging.make_inbox_partitions,
-    messaging.first_id_at TO orderly_outbox_relay;
-
-GRANT SELECT, INSERT ON messaging.inbox TO orderly_worker_orders, orderly_worker_inventory,
-    orderly_worker_payments;
-GRANT SELECT, INSERT, DELETE, UPDATE (reason) ON messaging.parked_keys TO orderly_worker_orders,
-    orderly_worker_inventory, orderly_worker_payments;
-GRANT SELECT, INSERT, UPDATE (attempts, error_code, error, resolution, resolved_at)
-    ON messaging.parked_messages TO orderly_worker_orders, orderly_worker_inventory,
-    orderly_worker_payments;
-GRANT SELECT ON messaging.operator_requests TO orderly_worker_orders, orderly_worker_inventory,
-    orderly_worker_payments;
-GRANT INSERT (id, owner, verb, topic, key, requested_by, reason) ON messaging.operator_requests
-    TO orderly_operator;
+GRANT EXECUTE ON FUNCTION messaging.make_time_partitions TO orderly_outbox_relay;
 RESET ROLE;
 """
 
 
 def upgrade() -> None:
     """Create roles and the messaging schema."""
-    for part in (ROLES, OUTBOX, CONSUMERS, PARTITIONS, RIGHTS):
+    for part in (ROLES, OUTBOX, PARTITIONS, RIGHTS):
         op.execute(part)
 
 
