@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.database.transaction import Transaction
+from libs.foundation.errors import AppError, ErrorKind
 from libs.foundation.ids import new_id
 from libs.foundation.messaging.consumer.consumer import Consumer
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
@@ -145,6 +146,26 @@ async def send(bootstrap: str, topic: ToyTopic, messages: Sequence[Outgoing]) ->
             for one in messages
         ]
         await asyncio.gather(*sent)
+
+
+class Refused(AppError):
+    kind = ErrorKind.CONFLICT
+    code = "toy-refused"
+
+
+class ToyHandler:
+    """Refuses what the test names; what it does not name is noted."""
+
+    def __init__(self) -> None:
+        self.refused: dict[tuple[str, int], Exception] = {}
+        self.calls: list[list[int]] = []
+
+    async def __call__(self, tx: Transaction, messages: Sequence[Noted]) -> None:
+        self.calls.append([one.n for one in messages])
+        await note(tx, messages)
+        for one in messages:
+            if (one.key, one.n) in self.refused:
+                raise self.refused[one.key, one.n]
 
 
 class Toys:

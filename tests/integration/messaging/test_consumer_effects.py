@@ -1,9 +1,6 @@
 """What a consumer makes of records: once each, in order for their key, duplicates dropped."""
 
-import pytest
-
 from libs.foundation.ids import new_id
-from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
 from libs.testkit.topics import TopicMaker
 from tests.integration.messaging.consumer_toys import (
@@ -16,16 +13,6 @@ from tests.integration.messaging.consumer_toys import (
     message,
     send,
 )
-
-
-@pytest.fixture
-def toys(database: Database, kafka_bootstrap: str) -> Toys:
-    return Toys(database, kafka_bootstrap)
-
-
-@pytest.fixture
-async def topic(make_topics: TopicMaker) -> ToyTopic:
-    return ToyTopic((await make_topics(["toys.events"], partitions=4))[0])
 
 
 async def test_every_message_takes_effect_once_and_in_order_for_its_key(

@@ -15,7 +15,6 @@ from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
 from libs.testkit.faults import running
 from libs.testkit.proxy import Proxy, proxied
-from libs.testkit.topics import TopicMaker
 from tests.integration.messaging.consumer_toys import (
     ROLE,
     Noted,
@@ -27,16 +26,6 @@ from tests.integration.messaging.consumer_toys import (
     prompt_settings,
     send,
 )
-
-
-@pytest.fixture
-def toys(database: Database, kafka_bootstrap: str) -> Toys:
-    return Toys(database, kafka_bootstrap)
-
-
-@pytest.fixture
-async def topic(make_topics: TopicMaker) -> ToyTopic:
-    return ToyTopic((await make_topics(["toys.events"], partitions=4))[0])
 
 
 @pytest.fixture

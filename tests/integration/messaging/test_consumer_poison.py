@@ -1,6 +1,5 @@
 """Which messages park, which wait, and how what is parked comes back in order."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -10,56 +9,21 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from psycopg import sql
 
-from libs.foundation.database.transaction import Transaction, transaction
-from libs.foundation.errors import AppError, ErrorKind
 from libs.foundation.ids import first_id_at, new_id
-from libs.foundation.messaging.sql import operator_requests
-from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
-from libs.testkit.topics import TopicMaker
 from tests.integration.messaging.consumer_toys import (
     Added,
     Noted,
     Outgoing,
+    Refused,
+    ToyHandler,
     Toys,
     ToyTopic,
     definition,
     message,
-    note,
     prompt_settings,
     send,
 )
-
-
-class Refused(AppError):
-    kind = ErrorKind.CONFLICT
-    code = "toy-refused"
-
-
-class ToyHandler:
-    """Refuses what the test names; what it does not name is noted."""
-
-    def __init__(self) -> None:
-        self.refused: dict[tuple[str, int], Exception] = {}
-        self.calls: list[list[int]] = []
-
-    async def __call__(self, tx: Transaction, messages: Sequence[Noted]) -> None:
-        self.calls.append([one.n for one in messages])
-        await note(tx, messages)
-        for one in messages:
-            if (one.key, one.n) in self.refused:
-                raise self.refused[one.key, one.n]
-
-
-@pytest.fixture
-def toys(database: Database, kafka_bootstrap: str) -> Toys:
-    return Toys(database, kafka_bootstrap)
-
-
-@pytest.fixture
-async def topic(make_topics: TopicMaker) -> ToyTopic:
-    return ToyTopic((await make_topics(["toys.events"], partitions=4))[0])
-
 
 _LARGEST_ID: Final = UUID("ffffffff-ffff-7fff-bfff-ffffffffffff")
 
@@ -69,34 +33,6 @@ def id_at(offset: timedelta) -> UUID:
     moment = datetime.now(UTC) + offset
     random_bits = new_id().int & ((1 << 80) - 1)
     return UUID(int=first_id_at(moment).int | random_bits)
-
-
-async def ask(toys: Toys, consumer: str, topic: ToyTopic, verb: str, key: str) -> UUID:
-    request_id = new_id()
-    async with (
-        toys.pool(toys.database.url_for("orderly_operator")) as pool,
-        transaction(pool) as tx,
-    ):
-        await operator_requests.insert(
-            tx,
-            request_id=request_id,
-            owner=consumer,
-            verb=verb,
-            topic=topic.name,
-            key=key,
-            requested_by="a tester",
-            reason="the test says so",
-        )
-    return request_id
-
-
-async def outcome(toys: Toys) -> str:
-    rows = await eventually(
-        lambda: toys.rows(
-            "SELECT outcome FROM messaging.operator_requests WHERE finished_at IS NOT NULL"
-        )
-    )
-    return rows[-1][0]
 
 
 async def test_one_poison_message_among_good_ones_parks_alone(toys: Toys, topic: ToyTopic) -> None:
@@ -217,65 +153,6 @@ async def test_an_unexplained_failure_of_a_whole_batch_parks_nothing(
         handler.refused.clear()
         await eventually(toys.count, lambda count: count == 8)
         await eventually(consumer.problems, lambda problems: problems == [])
-
-
-async def test_a_parked_key_keeps_its_order_and_retry_runs_the_queue(
-    toys: Toys, topic: ToyTopic
-) -> None:
-    handler = ToyHandler()
-    handler.refused["k", 2] = Refused("not yet")
-    await send(toys.bootstrap, topic, [message(Noted("k", n)) for n in range(1, 80)])
-
-    async with toys.consuming(definition(topic.name, [topic], handler)):
-        await eventually(toys.parked, lambda parked: len(parked) == 78)
-        await ask(toys, topic.name, topic, "retry", "k")
-        assert "stopped" in await outcome(toys)
-        handler.refused.clear()
-        await ask(toys, topic.name, topic, "retry", "k")
-        await eventually(toys.parked, lambda parked: parked == [])
-        await send(toys.bootstrap, topic, [message(Noted("k", 80))])
-        await eventually(toys.effects, lambda effects: effects[-1:] == [("k", 80)])
-
-    assert await toys.effects_of("k") == list(range(1, 81))
-    assert await toys.rows("SELECT * FROM messaging.parked_keys") == []
-
-
-async def test_skip_leaves_the_first_message_out_and_runs_the_rest(
-    toys: Toys, topic: ToyTopic
-) -> None:
-    handler = ToyHandler()
-    handler.refused["k", 2] = Refused("never")
-    await send(toys.bootstrap, topic, [message(Noted("k", n)) for n in range(1, 120)])
-
-    async with toys.consuming(definition(topic.name, [topic], handler)):
-        await eventually(toys.parked, lambda parked: len(parked) == 118)
-        await ask(toys, topic.name, topic, "skip", "k")
-        await eventually(toys.parked, lambda parked: parked == [])
-
-    assert await toys.effects_of("k") == [1, *range(3, 120)]
-    resolutions = "SELECT resolution, count(*) FROM messaging.parked_messages GROUP BY 1 ORDER BY 1"
-    assert await toys.rows(resolutions) == [("retried", 117), ("skipped", 1)]
-    request = "SELECT requested_by, reason, outcome FROM messaging.operator_requests"
-    assert (await toys.rows(request))[0][:2] == ("a tester", "the test says so")
-
-
-async def test_what_queued_behind_a_parked_key_is_known_when_it_arrives_again(
-    toys: Toys, topic: ToyTopic
-) -> None:
-    handler = ToyHandler()
-    handler.refused["k", 1] = Refused("not yet")
-    sent = [message(Noted("k", n)) for n in (1, 2)]
-    await send(toys.bootstrap, topic, sent)
-
-    async with toys.consuming(definition(topic.name, [topic], handler)):
-        await eventually(toys.parked, lambda parked: len(parked) == 2)
-        handler.refused.clear()
-        await ask(toys, topic.name, topic, "retry", "k")
-        await eventually(toys.parked, lambda parked: parked == [])
-        await send(toys.bootstrap, topic, [*sent, message(Noted("k", 3))])
-        await eventually(toys.effects, lambda effects: ("k", 3) in effects)
-
-    assert await toys.effects_of("k") == [1, 2, 3]
 
 
 async def test_too_many_parked_keys_a_minute_stop_the_parking(toys: Toys, topic: ToyTopic) -> None:
