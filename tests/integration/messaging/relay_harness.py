@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import ClassVar, Final, LiteralString
 
 import msgspec
@@ -194,3 +194,10 @@ async def eventually(database: Database, query: LiteralString, expected: object)
 def accept(_row: OutboxRow) -> bool:
     """Refuse no row."""
     return False
+
+
+async def moment() -> None:
+    """Let 20 ms pass before a condition is looked at again."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await asyncio.Event().wait()

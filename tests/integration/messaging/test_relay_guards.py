@@ -6,9 +6,11 @@ from typing import LiteralString
 import psycopg
 import pytest
 
+from deploy.local.ports import LOOPBACK, free_port
 from libs.foundation.database.connections import open_connection
 from libs.foundation.messaging.relay.cursor import Cursor, Position
 from libs.foundation.messaging.relay.errors import LeaseLost
+from libs.foundation.messaging.relay.producer import open_publisher
 from libs.foundation.messaging.relay.relay import OutboxRelay
 from libs.foundation.messaging.relay.restore import WrongServer, open_cursor, origin_of
 from libs.foundation.messaging.relay.session import Step
@@ -19,6 +21,7 @@ from tests.integration.messaging.relay_harness import (
     WRITER,
     Recorder,
     eventually,
+    moment,
     relay_settings,
     relaying,
     settings_of,
@@ -158,3 +161,21 @@ async def test_an_idle_relay_writes_no_cursor(database: Database) -> None:
     with psycopg.connect(database.url) as connection:
         rows = connection.execute("SELECT max(n) FROM messaging.outbox_cursor WHERE epoch = 1")
         assert rows.fetchone() == (None,)
+
+
+async def test_without_a_broker_the_relay_is_not_ready_and_leaves_the_lease_to_others(
+    database: Database,
+) -> None:
+    settings = relay_settings(database, bootstrap=f"{LOOPBACK}:{free_port()}")
+    stopping = asyncio.Event()
+    async with open_publisher(settings.kafka, {}, stuck_s=60) as publisher:
+        relay = OutboxRelay(settings, publisher)
+        running = asyncio.create_task(relay.run(stopping))
+        await moment()
+
+        readiness = relay.readiness()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    assert not readiness.ready
+    await eventually(database, "SELECT epoch FROM messaging.relay_leases", 0)
