@@ -41,3 +41,18 @@ def is_connection_lost(error: BaseException) -> bool:
         return False
     state = error.sqlstate
     return state is None or state.startswith("08") or state in _SESSION_ENDED
+
+
+def facts(error: BaseException) -> dict[str, str | None]:
+    """Return what a log may say of an error of the database.
+
+    Its message may not be logged: PostgreSQL quotes the failing row, which is somebody's data.
+    """
+    about: dict[str, str | None] = {"error": type(error).__qualname__}
+    if isinstance(error, psycopg.Error):
+        about |= {
+            "sqlstate": error.sqlstate,
+            "table": error.diag.table_name,
+            "constraint": error.diag.constraint_name,
+        }
+    return about

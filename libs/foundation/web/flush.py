@@ -103,12 +103,12 @@ class Flush(Generic[C]):
         elif _sqlstate(error) == _LOCK_NOT_AVAILABLE:
             entries[0].refuse(IdempotencyInProgress())
         else:
-            _log.error("request_fails_alone", exc_info=error)
+            _log.error("request_fails_alone", **failures.facts(error))
             entries[0].refuse(error)
 
     async def _repeat(self, entries: Sequence[Entry[C]], error: Exception) -> None:
         """Run once more under the same keys: if the lost COMMIT passed, the claim tells."""
-        _log.warning("flush_repeated", requests=len(entries), exc_info=error)
+        _log.warning("flush_repeated", requests=len(entries), **failures.facts(error))
         if failures.is_connection_lost(error):
             # The others of the pool were likely lost at the same moment.
             await self._pool.check()

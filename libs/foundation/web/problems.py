@@ -60,7 +60,10 @@ class Problems:
             code = _FRAMEWORK_CODES[known.status_code]
             return self.make(known.status_code, code, known.detail, dict(known.headers or {}))
         # Nothing of the error is shown: it may name a host, a table or somebody's data.
-        _log.error("request_failed", exc_info=known)
+        if isinstance(known, psycopg.Error):
+            _log.error("request_failed", **failures.facts(known))
+        else:
+            _log.error("request_failed", exc_info=known)
         return self.make(500, _INTERNAL_ERROR, "an unexpected error; quote the trace id", {})
 
     def make(

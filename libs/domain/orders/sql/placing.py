@@ -1,4 +1,4 @@
-"""The rows of newly placed orders: orders.orders, order_lines and contacts, many at once."""
+"""The rows of newly placed orders, many orders at once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ from libs.foundation.database.transaction import Locked, Transaction
 _NUMBERS: Final = """
     SELECT nextval('orders.order_numbers') FROM generate_series(1, %(count)s::bigint)"""
 
-# One JSON parameter: encoding 128 rows costs 0.1 ms, as one array per column 1 ms. Inserting in
-# the order of the references lets two batches queue instead of deadlocking on two of them.
+# One JSON parameter: encoding 128 such rows costs the client 0.1 ms, one array per column 2 ms.
+# Inserting in the order of the references lets two batches queue instead of deadlocking.
 _INSERT_ORDERS: Final = """
     INSERT INTO orders.orders (id, number, external_reference, customer_id, channel, status,
         version, currency, taxes_included, subtotal_minor, discount_minor, tax_minor, total_minor,
@@ -39,19 +39,35 @@ _INSERT_ORDERS: Final = """
     ON CONFLICT (external_reference) WHERE status <> 'rejected' DO NOTHING
     RETURNING id, updated_at"""
 
-_INSERT_LINES: Final = """
-    INSERT INTO orders.order_lines (order_id, line_no, sku, name, quantity, stock_tracked,
-        unit_price_minor, discount_minor, tax_minor, total_minor)
-    SELECT order_id, line_no, sku, name, quantity, stock_tracked,
-        unit_price_minor, discount_minor, tax_minor, total_minor
-    FROM json_to_recordset(%(rows)s::text::json) AS new (order_id uuid, line_no integer, sku text,
-        name text, quantity integer, stock_tracked boolean, unit_price_minor bigint,
-        discount_minor bigint, tax_minor bigint, total_minor bigint)"""
-
-_INSERT_CONTACTS: Final = """
-    INSERT INTO orders.contacts (order_id, contact)
-    SELECT order_id, contact
-    FROM json_to_recordset(%(rows)s::text::json) AS new (order_id uuid, contact jsonb)"""
+# All that hangs on an order goes in one round trip; the orders themselves are there already.
+_INSERT_DETAILS: Final = """
+    WITH lines AS (
+        INSERT INTO orders.order_lines (order_id, line_no, sku, name, quantity, stock_tracked,
+            unit_price_minor, discount_minor, tax_minor, total_minor)
+        SELECT order_id, line_no, sku, name, quantity, stock_tracked,
+            unit_price_minor, discount_minor, tax_minor, total_minor
+        FROM json_to_recordset(%(lines)s::text::json) AS new (order_id uuid, line_no integer,
+            sku text, name text, quantity integer, stock_tracked boolean, unit_price_minor bigint,
+            discount_minor bigint, tax_minor bigint, total_minor bigint)
+    ), contacts AS (
+        INSERT INTO orders.contacts (order_id, contact)
+        SELECT order_id, contact
+        FROM json_to_recordset(%(contacts)s::text::json) AS new (order_id uuid, contact jsonb)
+    ), entries AS (
+        INSERT INTO orders.timeline (order_id, sequence, type, at, actor_kind, actor_id, reason,
+            data)
+        SELECT order_id, sequence, type, at, actor_kind, actor_id, reason, data
+        FROM unnest(%(entry_order_id)b::uuid[], %(sequence)b::bigint[], %(type)b::text[],
+            %(at)b::timestamptz[], %(actor_kind)b::text[], %(actor_id)b::text[],
+            %(reason)b::text[], %(data)b::bytea[])
+            AS new (order_id, sequence, type, at, actor_kind, actor_id, reason, data)
+    )
+    INSERT INTO orders.sagas (order_id, step, deadline_at, payment_source, reserve_sent,
+        authorise_sent)
+    SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent
+    FROM json_to_recordset(%(sagas)s::text::json) AS new (order_id uuid, step text,
+        deadline_at timestamptz, payment_source jsonb, reserve_sent boolean,
+        authorise_sent boolean)"""
 
 _REFERENCE_HOLDERS: Final = """
     SELECT id, external_reference, customer_id
@@ -130,21 +146,24 @@ async def draw_numbers(tx: Transaction, count: int) -> list[int]:
 
 async def insert_orders(tx: Transaction, drafts: Sequence[Draft]) -> Locked[InsertedOrder]:
     """Insert the orders and return those inserted; the others' external reference is taken."""
-    rows = _encode([_order_row(draft) for draft in drafts]).decode()
+    rows = _json([_order_row(draft) for draft in drafts])
     return Locked(await tx.fetch(InsertedOrder, _INSERT_ORDERS, rows=rows))
 
 
 async def insert_details(tx: Transaction, drafts: Sequence[Draft]) -> None:
-    """Insert lines and contacts of orders inserted in this transaction."""
-    lines = [row for draft in drafts for row in _line_rows(draft)]
-    await tx.execute(_INSERT_LINES, rows=_encode(lines).decode())
+    """Insert lines, contacts, timeline and sagas of orders inserted in this transaction."""
     contacts = [
         _ContactRow(order_id=draft.order.id, contact=draft.placement.request.contact)
         for draft in drafts
         if draft.placement.request.contact is not None
     ]
-    if contacts:
-        await tx.execute(_INSERT_CONTACTS, rows=_encode(contacts).decode())
+    await tx.execute(
+        _INSERT_DETAILS,
+        lines=_json([row for draft in drafts for row in _line_rows(draft)]),
+        contacts=_json(contacts),
+        sagas=_json([draft.decision.saga for draft in drafts]),
+        **_entry_columns(drafts),
+    )
 
 
 async def reference_holders(
@@ -201,3 +220,21 @@ def _line_rows(draft: Draft) -> list[_LineRow]:
         )
         for line in draft.priced.lines
     ]
+
+
+def _entry_columns(drafts: Sequence[Draft]) -> dict[str, list[object]]:
+    entries = [entry for draft in drafts for entry in draft.entries]
+    return {
+        "entry_order_id": [entry.event.order_id for entry in entries],
+        "sequence": [entry.event.version for entry in entries],
+        "type": [entry.event.type for entry in entries],
+        "at": [entry.event.occurred_at for entry in entries],
+        "actor_kind": [entry.actor.kind.value for entry in entries],
+        "actor_id": [entry.actor.id for entry in entries],
+        "reason": [entry.reason for entry in entries],
+        "data": [_encode(entry.event) for entry in entries],
+    }
+
+
+def _json(rows: Sequence[Struct]) -> str:
+    return _encode(rows).decode()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from libs.domain.orders.placement import Draft, Placement, draft
 from libs.domain.orders.placing_errors import CardDataRefused, ExternalReferenceTaken
 from libs.domain.orders.pricing import CatalogueItem, Priced, price
-from libs.domain.orders.sql import placing, products, sagas, timeline
+from libs.domain.orders.sql import placing, products
 from libs.domain.orders.sql.placing import InsertedOrder
 from libs.domain.orders.timeline import ActorKind
 from libs.domain.orders.use_cases.advance_sagas import outgoing
@@ -98,8 +98,6 @@ async def _write_details(
     tx: Transaction, drafts: Sequence[Draft], locked: Locked[InsertedOrder]
 ) -> None:
     await placing.insert_details(tx, drafts)
-    await timeline.append(tx, [entry for each in drafts for entry in each.entries])
-    await sagas.insert(tx, [each.decision.saga for each in drafts])
     await outbox.append(tx, locked, [item for each in drafts for item in _messages(each)])
 
 

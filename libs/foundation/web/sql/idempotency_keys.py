@@ -68,49 +68,48 @@ _CLAIM_WAITING: Final = """
 # apart from 127 neighbours without costing them a moment. The primary key decides all the same.
 _CLAIM_AT_ONCE: Final = """
     WITH wanted AS MATERIALIZED (
-        SELECT principal, method, route, key, fingerprint, position,
+        SELECT principal, key, fingerprint, position,
             pg_try_advisory_xact_lock(hashtextextended(
-                concat_ws(chr(31), principal, method, route, key), 0)) AS ours
-        FROM unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[],
-                %(key)b::text[], %(fingerprint)b::bytea[])
-            WITH ORDINALITY AS claim (principal, method, route, key, fingerprint, position)
+                concat_ws(chr(31), principal, %(method)s::text, %(route)s::text, key), 0)) AS ours
+        FROM unnest(%(principal)b::text[], %(key)b::text[], %(fingerprint)b::bytea[])
+            WITH ORDINALITY AS claim (principal, key, fingerprint, position)
     ), inserted AS (
         INSERT INTO web.idempotency_keys (principal, method, route, key, fingerprint)
-        SELECT principal, method, route, key, fingerprint FROM wanted WHERE ours
-        ORDER BY principal, method, route, key
+        SELECT principal, %(method)s::text, %(route)s::text, key, fingerprint
+        FROM wanted WHERE ours
+        ORDER BY principal, key
         ON CONFLICT DO NOTHING
-        RETURNING principal, method, route, key
+        RETURNING principal, key
     )
     SELECT w.position,
         CASE WHEN NOT w.ours THEN 'busy' WHEN i.key IS NULL THEN 'taken' ELSE 'claimed' END
             AS verdict
-    FROM wanted AS w LEFT JOIN inserted AS i USING (principal, method, route, key)
+    FROM wanted AS w LEFT JOIN inserted AS i USING (principal, key)
     ORDER BY w.position"""
 
 # Its own statement: the claim's snapshot may be older than a twin's commit.
 _STORED: Final = """
     SELECT claim.position, k.fingerprint, k.status, k.headers, k.body
-    FROM unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[], %(key)b::text[])
-        WITH ORDINALITY AS claim (principal, method, route, key, position)
-    JOIN web.idempotency_keys AS k USING (principal, method, route, key)
-    WHERE k.status IS NOT NULL
+    FROM unnest(%(principal)b::text[], %(key)b::text[])
+        WITH ORDINALITY AS claim (principal, key, position)
+    JOIN web.idempotency_keys AS k USING (principal, key)
+    WHERE k.method = %(method)s::text AND k.route = %(route)s::text AND k.status IS NOT NULL
     ORDER BY claim.position"""
 
 _FINISH: Final = """
     UPDATE web.idempotency_keys AS k
     SET status = answer.status, headers = answer.headers::jsonb, body = answer.body
-    FROM unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[], %(key)b::text[],
-            %(status)b::int[], %(headers)b::text[], %(body)b::bytea[])
-        AS answer (principal, method, route, key, status, headers, body)
-    WHERE (k.principal, k.method, k.route, k.key)
-        = (answer.principal, answer.method, answer.route, answer.key)"""
+    FROM unnest(%(principal)b::text[], %(key)b::text[], %(status)b::int[], %(headers)b::text[],
+            %(body)b::bytea[])
+        AS answer (principal, key, status, headers, body)
+    WHERE k.principal = answer.principal AND k.method = %(method)s::text
+        AND k.route = %(route)s::text AND k.key = answer.key"""
 
 _GIVE_BACK: Final = """
     DELETE FROM web.idempotency_keys AS k
-    USING unnest(%(principal)b::text[], %(method)b::text[], %(route)b::text[], %(key)b::text[])
-        AS claim (principal, method, route, key)
-    WHERE (k.principal, k.method, k.route, k.key)
-        = (claim.principal, claim.method, claim.route, claim.key)"""
+    USING unnest(%(principal)b::text[], %(key)b::text[]) AS claim (principal, key)
+    WHERE k.principal = claim.principal AND k.method = %(method)s::text
+        AND k.route = %(route)s::text AND k.key = claim.key"""
 
 
 async def claim_waiting(tx: Transaction, claim: Claimed) -> bool:
@@ -127,7 +126,7 @@ async def claim_waiting(tx: Transaction, claim: Claimed) -> bool:
 
 
 async def claim_at_once(tx: Transaction, claims: Sequence[Claimed]) -> list[Verdict]:
-    """Claim keys of different names, in one order for everybody; one verdict per claim."""
+    """Claim different keys of one route, in one order for everybody; one verdict per claim."""
     fingerprints = [claim.fingerprint for claim in claims]
     found = await tx.fetch(
         _PositionedVerdict, _CLAIM_AT_ONCE, **_names(claims), fingerprint=fingerprints
@@ -156,10 +155,14 @@ async def give_back(tx: Transaction, claims: Sequence[Claimed]) -> None:
     await tx.execute(_GIVE_BACK, **_names(claims))
 
 
-def _names(claims: Sequence[Claimed]) -> dict[str, list[str]]:
+def _names(claims: Sequence[Claimed]) -> dict[str, object]:
+    """Return the parameters that name keys; a batch is of one method and route."""
+    method, route = claims[0].method, claims[0].route
+    if any((claim.method, claim.route) != (method, route) for claim in claims):
+        raise ValueError("the claims of one batch are of different routes")
     return {
         "principal": [claim.principal for claim in claims],
-        "method": [claim.method for claim in claims],
-        "route": [claim.route for claim in claims],
+        "method": method,
+        "route": route,
         "key": [claim.key for claim in claims],
     }
