@@ -8,13 +8,15 @@ import psycopg
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
+from libs.foundation.database.migrate import MigrationBlockedError
+from libs.foundation.database.schema import CodeOutdated, SchemaOutdated
 from libs.foundation.messaging.topics import TopicError
 from libs.foundation.redaction import hide_credentials
 from libs.foundation.settings import SettingsError
 from services.operator.app import build_app
 
 _EXIT_UNAVAILABLE: Final = 69  # EX_UNAVAILABLE of sysexits.h.
-_EXIT_SETTINGS: Final = 78  # EX_CONFIG.
+_EXIT_CANNOT_START: Final = 78  # EX_CONFIG.
 
 
 def main() -> None:
@@ -24,7 +26,10 @@ def main() -> None:
         build_app(os.environ, console)()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(_EXIT_SETTINGS)
+        sys.exit(_EXIT_CANNOT_START)
+    except (CodeOutdated, SchemaOutdated, MigrationBlockedError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(_EXIT_CANNOT_START if isinstance(error, CodeOutdated) else _EXIT_UNAVAILABLE)
     except (psycopg.Error, KafkaError, TopicError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {hide_credentials(str(error))}\n")
         sys.exit(_EXIT_UNAVAILABLE)

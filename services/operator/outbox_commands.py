@@ -5,9 +5,9 @@ from typing import Final
 
 from rich.console import Console
 
-from libs.foundation.database.connections import open_connection
 from libs.foundation.messaging.relay.requests import OWNER
 from libs.foundation.messaging.sql import outbox_cursor, outbox_windows
+from services.operator.connection import connected
 from services.operator.requests import Wish, ask_and_wait
 from services.operator.settings import DatabaseAccess, load_access
 from services.operator.sql import leases
@@ -25,7 +25,7 @@ class OutboxCommands:
     async def status(self) -> int:
         """Show who relays, and what is not published yet; ends with 1 without a cursor."""
         access = load_access(DatabaseAccess, self._environ)
-        async with open_connection(access.database, "orderly") as connection:
+        async with connected(access) as connection:
             cursor = await outbox_cursor.latest(connection)
             if cursor is None:
                 self._console.print("the outbox has no cursor. Remedy: orderly outbox reanchor")
@@ -53,5 +53,5 @@ class OutboxCommands:
 
     async def _ask(self, wish: Wish, wait_s: float) -> int:
         access = load_access(DatabaseAccess, self._environ)
-        async with open_connection(access.database, "orderly") as connection:
+        async with connected(access) as connection:
             return await ask_and_wait(connection, wish, wait_s=wait_s, console=self._console)

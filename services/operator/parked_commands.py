@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.foundation.clock import utc_now
-from libs.foundation.database.connections import open_connection
 from libs.foundation.database.transaction import transaction
 from libs.foundation.messaging.sql import parked
+from services.operator.connection import connected
 from services.operator.requests import Wish, ask_and_wait
 from services.operator.settings import DatabaseAccess, load_access
 
@@ -24,7 +24,7 @@ class ParkedCommands:
         """Show the parked keys, oldest first, each with its first message."""
         access = load_access(DatabaseAccess, self._environ)
         async with (
-            open_connection(access.database, "orderly") as connection,
+            connected(access) as connection,
             transaction(connection) as tx,
         ):
             found = await parked.keys(tx, limit)
@@ -74,5 +74,5 @@ class ParkedCommands:
 
     async def _ask(self, wish: Wish, wait_s: float) -> int:
         access = load_access(DatabaseAccess, self._environ)
-        async with open_connection(access.database, "orderly") as connection:
+        async with connected(access) as connection:
             return await ask_and_wait(connection, wish, wait_s=wait_s, console=self._console)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from libs.foundation.database.connections import open_pool
+from libs.foundation.database.schema import schema_served
 from libs.foundation.messaging.consumer.consumer import Consumer
 from libs.foundation.messaging.definitions import WorkerDefinition
 from libs.foundation.runtime.readiness import READY, Readiness
@@ -30,16 +31,17 @@ async def main(context: str, environ: Mapping[str, str]) -> None:
     settings = read(WorkerSettings, shares_prefix_with=[definition.settings])
     own_settings = read(definition.settings, shares_prefix_with=[WorkerSettings])
     name = definition.consumer.name
-    async with (
-        service(name, settings.process, configuration=settings) as process,
-        open_pool(settings.database, name) as pool,
-        definition.background(pool, own_settings) as loops,
-    ):
-        consumer = Consumer(definition.consumer, settings.kafka, pool, settings.consumer)
-        process.ready_when(lambda: readiness_of(consumer))
-        await process.run_until_stopped(
-            consumer.run(process.stopping), *(loop(process.stopping) for loop in loops)
-        )
+    async with service(name, settings.process, configuration=settings) as process:
+        await schema_served(settings.database, process)
+        async with (
+            open_pool(settings.database, name) as pool,
+            definition.background(pool, own_settings) as loops,
+        ):
+            consumer = Consumer(definition.consumer, settings.kafka, pool, settings.consumer)
+            process.ready_when(lambda: readiness_of(consumer))
+            await process.run_until_stopped(
+                consumer.run(process.stopping), *(loop(process.stopping) for loop in loops)
+            )
 
 
 def readiness_of(consumer: Consumer) -> Readiness:

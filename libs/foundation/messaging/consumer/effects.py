@@ -13,11 +13,10 @@ from libs.foundation.ids import new_id
 from libs.foundation.messaging import inbox, parking
 from libs.foundation.messaging.consumer.metrics import WAVE_MESSAGES, WAVE_SECONDS
 from libs.foundation.messaging.consumer.records import Item, Refusal
+from libs.foundation.messaging.consumer.traces import wave_span
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.sql import inbox as inbox_rows
 from libs.foundation.messaging.sql import parked
-from libs.foundation.messaging.tracing import tracing_subjects
-from libs.foundation.observability.tracing import SpanKind, links_from, span
 
 Handler = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
 
@@ -63,18 +62,7 @@ class Effects:
 
     async def handle(self, wave_type: str, items: Sequence[Item]) -> Handled:
         """Give the messages that are neither taken nor parked behind to their handler."""
-        links = links_from(item.traceparent for item in items)
-        attributes = {
-            "messaging.consumer.group.name": self._consumer,
-            "messaging.batch.message_count": len(items),
-        }
-        traces = {item.subject: item.traceparent for item in items}
-        with (
-            span(
-                f"process {wave_type}", kind=SpanKind.CONSUMER, attributes=attributes, links=links
-            ),
-            tracing_subjects({name: trace for name, trace in traces.items() if name and trace}),
-        ):
+        with wave_span(self._consumer, wave_type, items):
             async with self._transaction() as tx:
                 handled = await self._apply(tx, self._handlers[wave_type], items)
         WAVE_MESSAGES.observe(len(handled.handled))

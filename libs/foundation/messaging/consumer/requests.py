@@ -16,8 +16,8 @@ from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.poison import Verdict, error_code, error_text, judge
 from libs.foundation.messaging.sql import operator_requests as requests
 from libs.foundation.messaging.sql import parked
-from libs.foundation.messaging.tracing import tracing_subjects
 from libs.foundation.observability.logs import get_logger
+from libs.foundation.observability.tracing import SpanKind, span_from
 from libs.foundation.resilience.retry import Backoff
 
 _log: Final = get_logger(__name__)
@@ -128,6 +128,5 @@ class RequestRunner:
             return
         body = self._definition.decoders[message.type].decode(message.body or b"")
         trace = parking.header_text(message.headers, "traceparent")
-        subject = parking.header_text(message.headers, "ce_subject")
-        with tracing_subjects({subject: trace} if subject and trace else {}):
+        with span_from(trace, f"process {message.type}", kind=SpanKind.CONSUMER):
             await handler(tx, [body])
