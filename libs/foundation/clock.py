@@ -4,8 +4,13 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the current time as an aware datetime in UTC."""
-    return datetime.now(UTC)
+    """Return the current time, aware, in UTC, to the millisecond.
+
+    What is stored, sent and shown is this value: with microseconds in one of them, a time read
+    from an event would differ from the same time read over HTTP.
+    """
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
 
 
 def rfc3339(at: datetime) -> str:

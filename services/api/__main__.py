@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 
+from libs.foundation.database.schema import schema_served
 from libs.foundation.runtime import run, service
 from libs.foundation.settings import load_settings
 from libs.foundation.web.server import serve
@@ -13,13 +14,12 @@ from services.api.wiring import open_application
 async def main(environ: Mapping[str, str]) -> None:
     """Serve until the process is asked to stop."""
     settings = load_settings(ApiSettings, environ, prefix="API_")
-    async with (
-        service("api", settings.process, configuration=settings) as process,
-        open_application(settings) as application,
-    ):
-        await process.run_until_stopped(
-            serve(application, settings.host, settings.port, process.stopping)
-        )
+    async with service("api", settings.process, configuration=settings) as process:
+        await schema_served(settings.database, process)
+        async with open_application(settings) as application:
+            await process.run_until_stopped(
+                serve(application, settings.host, settings.port, process.stopping)
+            )
 
 
 if __name__ == "__main__":

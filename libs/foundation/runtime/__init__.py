@@ -1,11 +1,12 @@
 """The life of a process: start, readiness, drain, side port."""
 
-from libs.foundation.runtime.process import DrainTimedOut, EndedEarly, Phase, Process
+from libs.foundation.runtime.process import CannotStart, DrainTimedOut, EndedEarly, Phase, Process
 from libs.foundation.runtime.readiness import Progress, Readiness
 from libs.foundation.runtime.run import run
 from libs.foundation.runtime.service import service
 
 __all__ = [
+    "CannotStart",
     "DrainTimedOut",
     "EndedEarly",
     "Phase",

@@ -38,6 +38,10 @@ class EndedEarly(RuntimeError):
         super().__init__(f"{name} ended before the process was asked to stop")
 
 
+class CannotStart(Exception):
+    """A person must change something first: neither waiting nor starting again would help."""
+
+
 class DrainTimedOut(RuntimeError):
     """Work did not end in the time the drain allows; it was interrupted."""
 
@@ -79,9 +83,9 @@ class Process:
 
     def reasons_not_ready(self) -> list[str]:
         """Return why the process should not be given work; empty when it should."""
-        if self._phase is not Phase.RUNNING:
-            return [f"the process is {self._phase}"]
-        return [reason for check in self._checks if (reason := _reason(check)) is not None]
+        phase = [] if self._phase is Phase.RUNNING else [f"the process is {self._phase}"]
+        checked = [reason for check in self._checks if (reason := _reason(check)) is not None]
+        return phase + checked
 
     def started(self) -> None:
         """Say that everything is open; called by `run_until_stopped` if not before."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from libs.foundation.observability.logs import get_logger
+from libs.foundation.runtime.process import CannotStart
 from libs.foundation.settings import SettingsError
 
 _log: Final = get_logger(__name__)
 
 _EXIT_CODE_CRASHED: Final = 1
-_EXIT_CODE_SETTINGS: Final = 78  # EX_CONFIG of sysexits.h.
+_EXIT_CODE_CANNOT_START: Final = 78  # EX_CONFIG of sysexits.h.
 _EXIT_CODE_INTERRUPTED: Final = 130
 
 
@@ -23,7 +24,10 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     except SettingsError as error:
         # Logs are set up by the settings, so these go to the terminal as they are.
         sys.stderr.write(f"{error}\n")
-        sys.exit(_EXIT_CODE_SETTINGS)
+        sys.exit(_EXIT_CODE_CANNOT_START)
+    except CannotStart as error:
+        _log.critical("process_cannot_start", reason=str(error))
+        sys.exit(_EXIT_CODE_CANNOT_START)
     except KeyboardInterrupt:
         sys.exit(_EXIT_CODE_INTERRUPTED)
     except Exception:  # noqa: BLE001  # Whatever it is, it is logged and it ends the process.
