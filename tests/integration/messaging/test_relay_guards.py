@@ -5,6 +5,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from deploy.local.ports import LOOPBACK, free_port
 from libs.foundation.database.connections import open_connection
@@ -15,8 +16,12 @@ from libs.foundation.messaging.relay.relay import OutboxRelay
 from libs.foundation.messaging.relay.restore import WrongServer, open_cursor, origin_of
 from libs.foundation.messaging.relay.session import Step
 from libs.foundation.messaging.sql import outbox_cursor, relay_leases
+from libs.foundation.messaging.tracing import tracing_subjects
+from libs.foundation.observability.trace_export import open_exporter
+from libs.foundation.observability.tracing import use_provider
 from libs.testkit.databases import Database
 from tests.integration.messaging.relay_harness import (
+    DEADLINE_S,
     RELAY,
     WRITER,
     Recorder,
@@ -174,8 +179,28 @@ async def test_without_a_broker_the_relay_is_not_ready_and_leaves_the_lease_to_o
         await moment()
 
         readiness = relay.readiness()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        stopping.set()
+        async with asyncio.timeout(DEADLINE_S):
+            await running
 
     assert not readiness.ready
     await eventually(database, "SELECT epoch FROM messaging.relay_leases", 0)
+
+
+async def test_a_window_links_the_recorded_traces_and_no_others(database: Database) -> None:
+    exporter = InMemorySpanExporter()
+    use_provider(open_exporter("toy relay", exporter), 0.0)
+    recorded = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    unrecorded = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+    recorder = Recorder()
+    try:
+        with tracing_subjects({"recorded": recorded, "unrecorded": unrecorded}):
+            await write(database, "recorded", "unrecorded")
+        async with relaying(relay_settings(database, standby_poll_ms=5), recorder):
+            await recorder.until(lambda: len(recorder.rows) == 2)
+    finally:
+        use_provider(None, 0.0)
+
+    spans = exporter.get_finished_spans()
+    assert [each.name for each in spans] == ["outbox publish"]
+    assert [f"{link.context.trace_id:032x}" for link in spans[0].links] == [recorded[3:35]]

@@ -77,11 +77,27 @@ class OutboxRelay:
                 await _wait(stopping, _BACKOFF.delay_ms(self._failures))
 
     async def _stand_by_and_lead(self, stopping: Stopping) -> None:
-        await self._publisher.prepare()
+        if not await self._prepare(stopping):
+            return
         lease = await self._terms.wait(stopping.is_set, self._progressed)
         if lease is not None:
             async with self._terms.holding(lease):
                 await self._lead(lease, stopping)
+
+    async def _prepare(self, stopping: Stopping) -> bool:
+        """Get the publisher ready; False when stopping came first, as it may without a broker."""
+        preparing = asyncio.create_task(self._publisher.prepare())
+        stopped = asyncio.ensure_future(stopping.wait())
+        try:
+            await asyncio.wait({preparing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not preparing.done():
+                return False
+            await preparing
+            return True
+        finally:
+            preparing.cancel()
+            stopped.cancel()
+            await asyncio.gather(preparing, stopped, return_exceptions=True)
 
     async def _lead(self, lease: Lease, stopping: Stopping) -> None:
         _log.info("lease_taken", epoch=lease.epoch)
