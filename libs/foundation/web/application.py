@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import HttpMethod, Litestar, Request, Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 from msgspec import Struct
 
 from libs.foundation.web.authentication import BearerTokens
@@ -34,7 +35,13 @@ def application(
     handlers = [_route(endpoint, tokens, problems, limits) for endpoint in endpoints]
 
     def explain(request: AnyRequest, error: Exception) -> Response[bytes]:
-        return response(problems.of(error, request.method))
+        problem = problems.of(error, request.method)
+        return Response(
+            problem.body,
+            status_code=problem.status,
+            headers=dict(problem.headers),
+            media_type=problem.media_type,
+        )
 
     return Litestar(
         [*handlers, *public],
@@ -51,7 +58,7 @@ def _route(
 ) -> HTTPRouteHandler:
     deadline_s = limits.deadline_ms / 1_000
 
-    async def answer(request: AnyRequest) -> Response[bytes]:
+    async def answer(request: AnyRequest) -> ASGIResponse:
         try:
             async with asyncio.timeout(deadline_s):
                 return response(await _handled(endpoint, tokens, request))
@@ -62,7 +69,7 @@ def _route(
 
 
 def _handler(
-    endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, Response[bytes]]]
+    endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, ASGIResponse]]
 ) -> HTTPRouteHandler:
     route = HTTPRouteHandler(
         endpoint.path, http_method=HttpMethod(endpoint.method), status_code=200

@@ -78,7 +78,7 @@ class Call:
             method=self._endpoint.method,
             route=self._endpoint.template,
             key=parse_key(self.headers("idempotency-key")),
-            fingerprint=fingerprint(self._endpoint.method, self._request.url.path, content),
+            fingerprint=fingerprint(self._endpoint.method, self._request.scope["path"], content),
         )
 
     def expected_version(self) -> int | None:

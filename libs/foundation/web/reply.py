@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from litestar import Response
+from litestar.response.base import ASGIResponse
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -44,10 +44,10 @@ def replayed(stored: Reply) -> Reply:
     return replace(stored, headers={**stored.headers, **_REPLAYED})
 
 
-def response(answer: Reply) -> Response[bytes]:
-    """Turn an answer into the framework's response without encoding it again."""
-    return Response(
-        answer.body,
+def response(answer: Reply) -> ASGIResponse:
+    """Turn an answer into what the framework sends as it is, without another look at it."""
+    return ASGIResponse(
+        body=answer.body,
         status_code=answer.status,
         headers=dict(answer.headers),
         media_type=answer.media_type,
