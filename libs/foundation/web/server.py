@@ -24,8 +24,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(application: ASGIApp, host: str, port: int, stopping: asyncio.Event) -> None:
-    """Serve on `port` (0: a free one) until `stopping` is set, then finish what was begun."""
+async def serve(application: ASGIApp, listener: socket.socket, stopping: asyncio.Event) -> None:
+    """Serve what comes to `listener` until `stopping` is set, then finish what was begun."""
     config = uvicorn.Config(
         application,
         loop="none",
@@ -40,16 +40,14 @@ async def serve(application: ASGIApp, host: str, port: int, stopping: asyncio.Ev
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
     server = _Server(config)
-    with _listen(host, port) as listener:
-        _log.info("http_listening", port=listener.getsockname()[1])
-        serving = asyncio.create_task(server.serve([listener]))
-        asking = asyncio.create_task(_until(stopping))
-        try:
-            await asyncio.wait((serving, asking), return_when=asyncio.FIRST_COMPLETED)
-            server.should_exit = True
-            await serving
-        finally:
-            asking.cancel()
+    serving = asyncio.create_task(server.serve([listener]))
+    asking = asyncio.create_task(_until(stopping))
+    try:
+        await asyncio.wait((serving, asking), return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        asking.cancel()
 
 
 async def _until(stopping: asyncio.Event) -> None:
@@ -57,11 +55,16 @@ async def _until(stopping: asyncio.Event) -> None:
 
 
 @contextmanager
-def _listen(host: str, port: int) -> Generator[socket.socket]:
+def listening(host: str, port: int) -> Generator[socket.socket]:
+    """Listen on `port`, a free one if it is 0; to be entered before the process says it is ready.
+
+    From here on the system accepts connections, and they wait until they are served.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
         listener.setblocking(False)  # noqa: FBT003 - the standard library's signature.
+        _log.info("http_listening", port=listener.getsockname()[1])
         yield listener
