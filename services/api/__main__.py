@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from libs.foundation.database.schema import schema_served
 from libs.foundation.runtime import run, service
 from libs.foundation.settings import load_settings
-from libs.foundation.web.server import serve
+from libs.foundation.web.server import listening, serve
 from services.api.settings import ApiSettings
 from services.api.wiring import open_application
 
@@ -17,9 +17,8 @@ async def main(environ: Mapping[str, str]) -> None:
     async with service("api", settings.process, configuration=settings) as process:
         await schema_served(settings.database, process)
         async with open_application(settings) as application:
-            await process.run_until_stopped(
-                serve(application, settings.host, settings.port, process.stopping)
-            )
+            with listening(settings.host, settings.port) as listener:
+                await process.run_until_stopped(serve(application, listener, process.stopping))
 
 
 if __name__ == "__main__":
