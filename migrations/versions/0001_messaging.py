@@ -8,33 +8,57 @@ branch_labels = None
 depends_on = None
 
 # Roles belong to the whole server; several databases of one server share them, so the way back
-# leaves them. Passwords are set by whoever runs the installation, never here.
+# leaves them. Passwords are set by whoever runs the installation, never here. Another database of
+# the server may be migrated at this moment: whoever comes second waits for the first one's commit,
+# is refused by PostgreSQL, and looks again.
 ROLES = """
 DO $$
 DECLARE
     login text;
+    wanted text[] := ARRAY['transaction_timeout=30s', 'idle_in_transaction_session_timeout=10s',
+        'lock_timeout=1s'];
+    setting text;
+    give_up_at timestamptz := clock_timestamp() + interval '30 seconds';
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'orderly_owner') THEN
-        CREATE ROLE orderly_owner NOLOGIN;
-    END IF;
-    FOREACH login IN ARRAY ARRAY[
-        'orderly_api', 'orderly_worker_orders', 'orderly_worker_inventory',
-        'orderly_worker_payments', 'orderly_outbox_relay', 'orderly_operator', 'orderly_reader'
-    ] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = login) THEN
-            EXECUTE format('CREATE ROLE %I LOGIN', login);
-        END IF;
-        EXECUTE format('ALTER ROLE %I SET transaction_timeout = %L', login, '30s');
-        EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', login, '10s');
-        EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', login, '1s');
+    LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'orderly_owner') THEN
+                CREATE ROLE orderly_owner NOLOGIN;
+            END IF;
+            IF NOT (pg_has_role(current_user, 'orderly_owner', 'SET')
+                AND pg_has_role(current_user, 'orderly_owner', 'USAGE')) THEN
+                EXECUTE format('GRANT orderly_owner TO %I', current_user);
+            END IF;
+            FOREACH login IN ARRAY ARRAY[
+                'orderly_api', 'orderly_worker_orders', 'orderly_worker_inventory',
+                'orderly_worker_payments', 'orderly_outbox_relay', 'orderly_operator',
+                'orderly_reader'
+            ] LOOP
+                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = login) THEN
+                    EXECUTE format('CREATE ROLE %I LOGIN', login);
+                END IF;
+                FOREACH setting IN ARRAY wanted LOOP
+                    CONTINUE WHEN EXISTS (
+                        SELECT FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
+                        WHERE s.setdatabase = 0 AND r.rolname = login
+                            AND s.setconfig @> ARRAY[setting]);
+                    EXECUTE format('ALTER ROLE %I SET %I = %L', login,
+                        split_part(setting, '=', 1), split_part(setting, '=', 2));
+                END LOOP;
+            END LOOP;
+            EXIT;
+        EXCEPTION
+            -- "tuple concurrently updated" is an internal error.
+            WHEN unique_violation OR duplicate_object OR internal_error OR lock_not_available THEN
+                IF clock_timestamp() > give_up_at THEN
+                    RAISE;
+                END IF;
+                PERFORM pg_sleep(0.1);
+        END;
     END LOOP;
-EXCEPTION WHEN unique_violation OR duplicate_object THEN
-    -- Another database of this server is being migrated at this moment and has just made them.
-    NULL;
 END $$;
 DO $$
 BEGIN
-    EXECUTE format('GRANT orderly_owner TO %I', current_user);
     EXECUTE format('GRANT CREATE ON DATABASE %I TO orderly_owner', current_database());
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format(
@@ -139,7 +163,8 @@ SET ROLE orderly_owner;
 CREATE FUNCTION messaging.make_time_partitions(
     parent text, first timestamptz, step interval, ahead integer
 ) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '50ms'
 AS $$
 DECLARE
     made integer := 0;
@@ -178,9 +203,19 @@ SET ROLE orderly_owner;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA messaging FROM PUBLIC;
 GRANT USAGE ON SCHEMA messaging TO orderly_api, orderly_worker_orders, orderly_worker_inventory,
     orderly_worker_payments, orderly_outbox_relay, orderly_operator, orderly_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA messaging TO orderly_reader, orderly_operator;
 GRANT SELECT ON messaging.schema_contract TO orderly_api, orderly_worker_orders,
-    orderly_worker_inventory, orderly_worker_payments, orderly_outbox_relay;
+    orderly_worker_inventory, orderly_worker_payments, orderly_outbox_relay, orderly_operator,
+    orderly_reader;
+
+-- A payload may carry what pays for something: people see who sent what and when, never that.
+GRANT SELECT ON messaging.outbox_cursor, messaging.relay_leases, messaging.outbox_parked_keys
+    TO orderly_operator, orderly_reader;
+GRANT SELECT (written_at, seq, tid, id, aggregatetype, aggregateid, type, topic, partition, source,
+    sequence, occurred_at, traceparent, replay) ON messaging.outbox
+    TO orderly_operator, orderly_reader;
+GRANT SELECT (seq, id, aggregatetype, aggregateid, type, topic, partition, source, sequence,
+    occurred_at, traceparent, error, parked_at, resolution, resolved_at)
+    ON messaging.outbox_parked_rows TO orderly_operator, orderly_reader;
 
 -- No writer may choose seq, tid or written_at: a forged tid would never be published.
 GRANT INSERT (id, aggregatetype, aggregateid, type, topic, partition, source, sequence,

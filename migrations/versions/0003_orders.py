@@ -142,9 +142,15 @@ RIGHTS = """
 SET ROLE orderly_owner;
 GRANT USAGE ON SCHEMA orders TO orderly_api, orderly_worker_orders, orderly_reader,
     orderly_operator;
-GRANT SELECT ON ALL TABLES IN SCHEMA orders TO orderly_api, orderly_worker_orders;
+GRANT SELECT ON ALL TABLES IN SCHEMA orders TO orderly_api;
 GRANT SELECT ON orders.products, orders.orders, orders.order_lines, orders.cancellations,
-    orders.timeline, orders.sagas TO orderly_reader, orderly_operator;
+    orders.timeline, orders.sagas TO orderly_worker_orders;
+-- People read what happened, neither who it happened to nor what pays for it.
+GRANT SELECT ON orders.products, orders.orders, orders.order_lines, orders.cancellations,
+    orders.timeline TO orderly_reader, orderly_operator;
+GRANT SELECT (order_id, step, deadline_at, reserve_sent, authorise_sent, release_id, release_done,
+    reduction_id, reduction_done, started_at, updated_at) ON orders.sagas
+    TO orderly_reader, orderly_operator;
 GRANT USAGE ON SEQUENCE orders.order_numbers TO orderly_api;
 GRANT INSERT, UPDATE (name, price_minor, currency, active, stock_tracked, version, updated_at)
     ON orders.products TO orderly_api;

@@ -85,8 +85,13 @@ RESET ROLE;
 RIGHTS = """
 SET ROLE orderly_owner;
 GRANT USAGE ON SCHEMA payments TO orderly_worker_payments, orderly_reader, orderly_operator;
-GRANT SELECT ON ALL TABLES IN SCHEMA payments TO orderly_worker_payments, orderly_reader,
-    orderly_operator;
+GRANT SELECT ON ALL TABLES IN SCHEMA payments TO orderly_worker_payments;
+-- Who knows source_value can pay with it: only the worker that does reads it.
+GRANT SELECT ON payments.payments, payments.reductions TO orderly_reader, orderly_operator;
+GRANT SELECT (key, order_id, provider, kind, subject_id, amount_minor, currency,
+    external_reference, target_reference, state, provider_reference, attempts, first_attempt_at,
+    sent_at, next_at, deadline_at, possibly_executed, outcome, traceparent, created_at, updated_at)
+    ON payments.operations TO orderly_reader, orderly_operator;
 GRANT INSERT (order_id, provider, source_kind, state, currency, planned_minor, sequence)
     ON payments.payments TO orderly_worker_payments;
 GRANT INSERT (key, order_id, provider, kind, subject_id, amount_minor, currency, source_value,

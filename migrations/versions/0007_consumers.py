@@ -76,7 +76,8 @@ RETURN (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0')
     || repeat('0', 20))::uuid;
 
 CREATE FUNCTION messaging.make_inbox_partitions(first timestamptz, ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '50ms'
 AS $$
 DECLARE
     made integer := 0;
@@ -107,9 +108,15 @@ SET ROLE orderly_owner;
 REVOKE ALL ON FUNCTION messaging.first_id_at, messaging.make_inbox_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION messaging.first_id_at, messaging.make_inbox_partitions
     TO orderly_outbox_relay;
-GRANT SELECT ON messaging.inbox, messaging.parked_keys, messaging.parked_messages,
-    messaging.operator_requests TO orderly_reader, orderly_operator, orderly_worker_orders,
-    orderly_worker_inventory, orderly_worker_payments;
+GRANT SELECT ON messaging.inbox, messaging.parked_keys, messaging.operator_requests
+    TO orderly_reader, orderly_operator, orderly_worker_orders, orderly_worker_inventory,
+    orderly_worker_payments;
+GRANT SELECT ON messaging.parked_messages TO orderly_worker_orders, orderly_worker_inventory,
+    orderly_worker_payments;
+-- A body may carry what pays for something: people see what failed and why, never that.
+GRANT SELECT (id, consumer, topic, key, partition, log_offset, event_id, type, headers, error_code,
+    error, attempts, parked_at, resolution, resolved_at) ON messaging.parked_messages
+    TO orderly_reader, orderly_operator;
 
 GRANT INSERT (consumer, event_id) ON messaging.inbox
     TO orderly_worker_orders, orderly_worker_inventory, orderly_worker_payments;

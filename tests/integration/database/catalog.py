@@ -23,35 +23,76 @@ _SHAPE: Final = """
     WHERE p.pronamespace::regnamespace::text IN ('messaging', 'web')
     ORDER BY 1"""
 
+# What a role may do, however it came to the right: by a grant, through PUBLIC or as a member.
 _RIGHTS: Final = """
-    WITH ours AS (
-        SELECT c.oid, c.oid::regclass::text AS name, c.relacl, c.relowner FROM pg_class AS c
-        WHERE c.relnamespace::regnamespace::text
-            IN ('messaging', 'web', 'orders', 'inventory', 'payments')
-            AND c.relkind IN ('r', 'p', 'S') AND NOT c.relispartition),
-    functions AS (
-        SELECT p.oid, p.proname, p.pronamespace, p.proacl, p.proowner FROM pg_proc AS p
-        WHERE p.pronamespace::regnamespace::text
-            IN ('messaging', 'web', 'orders', 'inventory', 'payments'))
-    SELECT r.grantee::regrole::text, o.name, r.privilege_type, ''
-    FROM ours AS o, aclexplode(o.relacl) AS r WHERE r.grantee <> o.relowner
+    WITH roles AS (
+        SELECT rolname::text AS role FROM pg_roles
+        WHERE rolname LIKE 'orderly\\_%' AND rolname <> 'orderly_owner'
+        UNION ALL SELECT 'public'),
+    spaces AS (
+        SELECT oid, nspname FROM pg_namespace
+        WHERE nspname IN ('messaging', 'web', 'orders', 'inventory', 'payments')),
+    relations AS (
+        SELECT c.oid, c.relkind, c.oid::regclass::text AS name
+        FROM pg_class AS c JOIN spaces AS s ON s.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT c.relispartition),
+    held AS (
+        SELECT 'table' AS kind, t.name, r.role, p.name AS right, '' AS "column",
+            has_table_privilege(r.role, t.oid, p.name) AS held
+        FROM relations AS t CROSS JOIN roles AS r CROSS JOIN unnest(ARRAY['SELECT', 'INSERT',
+            'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN']) AS p (name)
+        WHERE t.relkind <> 'S'
+        UNION ALL
+        SELECT 'table', t.name, r.role, p.name, a.attname,
+            has_column_privilege(r.role, t.oid, a.attnum, p.name)
+                AND NOT has_table_privilege(r.role, t.oid, p.name)
+        FROM relations AS t
+        JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+        CROSS JOIN roles AS r
+        CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS p (name)
+        WHERE t.relkind <> 'S'
+        UNION ALL
+        SELECT 'sequence', t.name, r.role, p.name, '', has_sequence_privilege(r.role, t.oid, p.name)
+        FROM relations AS t CROSS JOIN roles AS r
+        CROSS JOIN unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) AS p (name)
+        WHERE t.relkind = 'S'
+        UNION ALL
+        SELECT 'function', s.nspname || '.' || f.proname, r.role, 'EXECUTE', '',
+            has_function_privilege(r.role, f.oid, 'EXECUTE')
+        FROM pg_proc AS f JOIN spaces AS s ON s.oid = f.pronamespace CROSS JOIN roles AS r
+        UNION ALL
+        SELECT 'schema', s.nspname, r.role, p.name, '', has_schema_privilege(r.role, s.oid, p.name)
+        FROM spaces AS s CROSS JOIN roles AS r
+        CROSS JOIN unnest(ARRAY['USAGE', 'CREATE']) AS p (name)
+        UNION ALL
+        SELECT 'database', 'this one', r.role, p.name, '',
+            has_database_privilege(r.role, current_database(), p.name)
+        FROM roles AS r CROSS JOIN unnest(ARRAY['CONNECT', 'CREATE', 'TEMPORARY']) AS p (name))
+    SELECT h.kind, h.name, coalesce(h.role, ''), coalesce(h.right, ''), coalesce(h.column, '')
+    FROM held AS h WHERE h.held
     UNION ALL
-    SELECT r.grantee::regrole::text, o.name, r.privilege_type, a.attname
-    FROM ours AS o JOIN pg_attribute AS a ON a.attrelid = o.oid, aclexplode(a.attacl) AS r
-    WHERE r.grantee <> o.relowner
-    UNION ALL
-    SELECT r.grantee::regrole::text, f.pronamespace::regnamespace || '.' || f.proname,
-        r.privilege_type, ''
-    FROM functions AS f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS r
-    WHERE r.grantee <> f.proowner
-    ORDER BY 1, 2, 3, 4"""
+    SELECT DISTINCT h.kind, h.name, '', '', '' FROM held AS h
+    ORDER BY 1, 2, 3, 4, 5"""
+
+_PARTITION_RIGHTS: Final = """
+    SELECT format('%s %s', c.oid::regclass, r.rolname)
+    FROM pg_class AS c CROSS JOIN pg_roles AS r CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE',
+        'DELETE', 'TRUNCATE', 'SELECT']) AS p (name)
+    WHERE c.relispartition AND c.relkind = 'r' AND r.rolname LIKE 'orderly\\_%'
+        AND r.rolname <> 'orderly_owner' AND (has_table_privilege(r.rolname, c.oid, p.name)
+            OR (p.name NOT IN ('DELETE', 'TRUNCATE')
+                AND has_any_column_privilege(r.rolname, c.oid, p.name)))"""
 
 
 class Right(NamedTuple):
-    """One right; `column` is empty when it covers the whole object, `-` stands for PUBLIC."""
+    """One right; `column` is empty when it covers the whole object.
 
-    role: str
+    Each object has one entry more, with an empty role: nobody's right to it is listed as well.
+    """
+
+    kind: str
     target: str
+    role: str
     right: str
     column: str
 
@@ -63,6 +104,12 @@ def shape(url: str) -> list[str]:
 
 
 def rights(url: str) -> list[Right]:
-    """Return every right on our tables, sequences and functions that is not the owner's."""
+    """Return every right on what is ours that is not the owner's, and the objects themselves."""
     with psycopg.connect(url) as connection:
         return [Right(*map(str, row)) for row in connection.execute(_RIGHTS)]
+
+
+def rights_on_partitions(url: str) -> list[str]:
+    """Return who has a right on a partition itself: it would go past the rights of its parent."""
+    with psycopg.connect(url) as connection:
+        return [str(row[0]) for row in connection.execute(_PARTITION_RIGHTS)]

@@ -118,14 +118,27 @@ _READ_RUNS: Final = f"""
         OFFSET 0) AS o
     ORDER BY seq"""  # noqa: S608  # Both names are literals of this module.
 
-_BACKLOG: Final = f"""
+# As _UNPUBLISHED, without the columns that only the relay may read: operators measure it too.
+_BACKLOG: Final = """
     SELECT count(*) AS rows,
         coalesce(date_part('epoch', clock_timestamp() - min(written_at)), 0) AS oldest_s
     FROM (
-        {_UNPUBLISHED}
+        SELECT written_at FROM (
+            SELECT seq, tid, written_at FROM messaging.outbox
+            WHERE tid >= pg_snapshot_xmax(%(prev)s::pg_snapshot)
+                AND tid < pg_snapshot_xmax(%(cur)s::pg_snapshot)
+                AND pg_visible_in_snapshot(tid, %(cur)s::pg_snapshot)
+            UNION ALL
+            SELECT late.* FROM pg_snapshot_xip(%(prev)s::pg_snapshot) AS open_then (tid)
+            CROSS JOIN LATERAL (
+                SELECT seq, tid, written_at FROM messaging.outbox AS o
+                WHERE o.tid = open_then.tid AND pg_visible_in_snapshot(o.tid, %(cur)s::pg_snapshot)
+                OFFSET 0) AS late
+            OFFSET 0) AS batch
+        WHERE seq > %(after_seq)s
             AND (%(published_in)s::pg_snapshot IS NULL OR seq > %(last_seq)s
                 OR NOT pg_visible_in_snapshot(tid, %(published_in)s::pg_snapshot))
-        LIMIT %(rows_max)s) AS unpublished"""  # noqa: S608  # Both names are literals of this module.
+        LIMIT %(rows_max)s) AS unpublished"""
 
 
 async def tune(connection: Connection) -> None:
