@@ -12,12 +12,12 @@ from libs.foundation.database.transaction import Transaction, transaction
 from libs.foundation.messaging import parking
 from libs.foundation.messaging.consumer.metrics import PARKED_AGE_SECONDS, PARKED_KEYS
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
+from libs.foundation.messaging.consumer.traces import message_span
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.poison import Verdict, error_code, error_text, judge
 from libs.foundation.messaging.sql import operator_requests as requests
 from libs.foundation.messaging.sql import parked
 from libs.foundation.observability.logs import get_logger
-from libs.foundation.observability.tracing import SpanKind, span_from
 from libs.foundation.resilience.retry import Backoff
 
 _log: Final = get_logger(__name__)
@@ -128,5 +128,5 @@ class RequestRunner:
             return
         body = self._definition.decoders[message.type].decode(message.body or b"")
         trace = parking.header_text(message.headers, "traceparent")
-        with span_from(trace, f"process {message.type}", kind=SpanKind.CONSUMER):
+        with message_span(message.type, trace):
             await handler(tx, [body])

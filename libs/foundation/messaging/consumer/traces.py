@@ -5,7 +5,14 @@ from contextlib import contextmanager
 
 from libs.foundation.messaging.consumer.records import Item
 from libs.foundation.messaging.tracing import tracing_subjects
-from libs.foundation.observability.tracing import SpanKind, links_from, span, span_from
+from libs.foundation.observability.tracing import (
+    Attributes,
+    SpanBlock,
+    SpanKind,
+    links_from,
+    span,
+    span_from,
+)
 
 
 @contextmanager
@@ -15,20 +22,27 @@ def wave_span(consumer: str, wave_type: str, items: Sequence[Item]) -> Generator
     A lone message's span is part of its trace. A wave of many links them all, and what its
     handler appends continues the trace of the message about the same subject.
     """
-    name = f"process {wave_type}"
     attributes = {
         "messaging.consumer.group.name": consumer,
         "messaging.batch.message_count": len(items),
     }
     if len(items) == 1:
-        trace = items[0].traceparent
-        with span_from(trace, name, kind=SpanKind.CONSUMER, attributes=attributes):
+        with message_span(wave_type, items[0].traceparent, attributes):
             yield
         return
     links = links_from(item.traceparent for item in items)
     traces = {item.subject: item.traceparent for item in items if item.subject and item.traceparent}
     with (
-        span(name, kind=SpanKind.CONSUMER, attributes=attributes, links=links),
+        span(f"process {wave_type}", kind=SpanKind.CONSUMER, attributes=attributes, links=links),
         tracing_subjects(traces),
     ):
         yield
+
+
+def message_span(
+    wave_type: str, traceparent: str | None, attributes: Attributes | None = None
+) -> SpanBlock:
+    """Open the `process` span of one message, inside its trace."""
+    return span_from(
+        traceparent, f"process {wave_type}", kind=SpanKind.CONSUMER, attributes=attributes
+    )
