@@ -1,5 +1,6 @@
 """Makes the topics of the contracts and compares them with what the brokers have."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
@@ -19,6 +20,8 @@ from libs.foundation.settings import KafkaSettings
 _DAY_MS: Final = 24 * 3_600 * 1_000
 _REPLICAS_WANTED: Final = 3
 _RETENTION: Final = "retention.ms"
+_KNOWN_MAX_S: Final = 30.0
+_LOOK_S: Final = 0.1
 
 
 class TopicError(RuntimeError):
@@ -78,7 +81,10 @@ async def partition_counts(admin: AIOKafkaAdminClient, names: Sequence[str]) -> 
 
 
 async def apply(admin: AIOKafkaAdminClient, wanted: Sequence[WantedTopic]) -> list[str]:
-    """Make the topics that are missing and return their names; nothing that exists is changed."""
+    """Make the topics that are missing and return their names; nothing that exists is changed.
+
+    Returns once the brokers know them.
+    """
     existing = await partition_counts(admin, [topic.name for topic in wanted])
     missing = [topic for topic in wanted if topic.name not in existing]
     if not missing:
@@ -89,7 +95,24 @@ async def apply(admin: AIOKafkaAdminClient, wanted: Sequence[WantedTopic]) -> li
         # Another `apply` was faster: `check` tells whether it made the same.
         if for_code(code) not in (NoError, TopicAlreadyExistsError):
             raise TopicError(f"topic {name} was not made: {message or for_code(code).__name__}")
-    return [topic.name for topic in missing]
+    names = [topic.name for topic in missing]
+    await _until_known(admin, names)
+    return names
+
+
+async def _until_known(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Wait for the brokers: the controller answers before they have heard of what it made."""
+    unknown = set(names)
+    try:
+        async with asyncio.timeout(_KNOWN_MAX_S):
+            while True:
+                unknown -= (await partition_counts(admin, names)).keys()
+                if not unknown:
+                    return
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        late = ", ".join(sorted(unknown))
+        raise TopicError(f"after {_KNOWN_MAX_S:g} s the brokers do not know {late}") from None
 
 
 async def check(admin: AIOKafkaAdminClient, wanted: Sequence[WantedTopic]) -> list[Difference]:
