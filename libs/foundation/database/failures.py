@@ -5,9 +5,10 @@ from typing import Final
 import psycopg
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-# Connection lost, rollback for serialisation or deadlock, missing object or right, out of
-# resources, object in use, operator intervention: the same statement may pass later.
-_ENVIRONMENT_CLASSES: Final = frozenset({"08", "25", "40", "42", "53", "55", "57"})
+# Connection lost, a cached plan overtaken by a migration, a transaction ended by the server,
+# rollback for serialisation or deadlock, missing object or right, out of resources, object in
+# use, operator intervention: the same statement may pass later.
+_ENVIRONMENT_CLASSES: Final = frozenset({"08", "0A", "25", "40", "42", "53", "55", "57"})
 # Data that no retry makes valid: a bad value, a violated constraint.
 _DATA_CLASSES: Final = frozenset({"22", "23"})
 # The server ended the session: administrator's command, crash of another session, starting up.
