@@ -30,6 +30,8 @@ def run_offline() -> None:
     """Print the history as SQL."""
     context.configure(
         dialect_name="postgresql",
+        # The default style of parameters doubles every percent sign, in format() too.
+        dialect_opts={"paramstyle": "named"},
         literal_binds=True,
         transaction_per_migration=True,
         on_version_apply=note_revision,

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 # Partitions are left out: their names carry the hour in which they were made.
 _SHAPE: Final = """
@@ -21,6 +22,13 @@ _SHAPE: Final = """
     FROM ours AS o JOIN pg_index AS i ON i.indrelid = o.oid
     UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc AS p
     WHERE p.pronamespace::regnamespace::text IN ('messaging', 'web')
+    ORDER BY 1"""
+
+_TABLES: Final = """
+    SELECT c.oid::regclass::text FROM pg_class AS c
+    WHERE c.relnamespace::regnamespace::text
+        IN ('messaging', 'web', 'orders', 'inventory', 'payments')
+        AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     ORDER BY 1"""
 
 # What a role may do, however it came to the right: by a grant, through PUBLIC or as a member.
@@ -101,6 +109,16 @@ def shape(url: str) -> list[str]:
     """Return columns, constraints, indexes and functions, one text each."""
     with psycopg.connect(url) as connection:
         return [str(row[0]) for row in connection.execute(_SHAPE)]
+
+
+def row_counts(url: str) -> dict[str, int]:
+    """Return how many rows each table has, its partitions' included."""
+    counted: dict[str, int] = {}
+    with psycopg.connect(url) as connection:
+        for (table,) in connection.execute(_TABLES).fetchall():
+            query = SQL("SELECT count(*) FROM {}").format(Identifier(*table.split(".")))
+            counted[table] = sum(int(rows) for (rows,) in connection.execute(query))
+    return counted
 
 
 def rights(url: str) -> list[Right]:
