@@ -54,8 +54,9 @@ class StoredAnswer(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class _PositionedVerdict(Struct, frozen=True):
-    position: int
+class _NamedVerdict(Struct, frozen=True):
+    principal: str
+    key: str
     verdict: Verdict
 
 
@@ -68,11 +69,11 @@ _CLAIM_WAITING: Final = """
 # apart from 127 neighbours without costing them a moment. The primary key decides all the same.
 _CLAIM_AT_ONCE: Final = """
     WITH wanted AS MATERIALIZED (
-        SELECT principal, key, fingerprint, position,
+        SELECT principal, key, fingerprint,
             pg_try_advisory_xact_lock(hashtextextended(
                 concat_ws(chr(31), principal, %(method)s::text, %(route)s::text, key), 0)) AS ours
         FROM unnest(%(principal)b::text[], %(key)b::text[], %(fingerprint)b::bytea[])
-            WITH ORDINALITY AS claim (principal, key, fingerprint, position)
+            AS claim (principal, key, fingerprint)
     ), inserted AS (
         INSERT INTO web.idempotency_keys (principal, method, route, key, fingerprint)
         SELECT principal, %(method)s::text, %(route)s::text, key, fingerprint
@@ -81,35 +82,51 @@ _CLAIM_AT_ONCE: Final = """
         ON CONFLICT DO NOTHING
         RETURNING principal, key
     )
-    SELECT w.position,
-        CASE WHEN NOT w.ours THEN 'busy' WHEN i.key IS NULL THEN 'taken' ELSE 'claimed' END
-            AS verdict
-    FROM wanted AS w LEFT JOIN inserted AS i USING (principal, key)
-    ORDER BY w.position"""
+    SELECT principal, key, 'claimed' AS verdict FROM inserted
+    UNION ALL
+    SELECT principal, key, 'busy' FROM wanted WHERE NOT ours"""
+
+# None of the statements below leaves the planner a choice. A plan made while the table was small
+# is kept, and a join made then reads the whole table once per key when it has grown.
 
 # Its own statement: the claim's snapshot may be older than a twin's commit.
 _STORED: Final = """
-    SELECT claim.position, k.fingerprint, k.status, k.headers, k.body
+    SELECT claim.position, found.fingerprint, found.status, found.headers, found.body
     FROM unnest(%(principal)b::text[], %(key)b::text[])
         WITH ORDINALITY AS claim (principal, key, position)
-    JOIN web.idempotency_keys AS k USING (principal, key)
-    WHERE k.method = %(method)s::text AND k.route = %(route)s::text AND k.status IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT k.fingerprint, k.status, k.headers, k.body
+        FROM web.idempotency_keys AS k
+        WHERE k.principal = claim.principal AND k.method = %(method)s::text
+            AND k.route = %(route)s::text AND k.key = claim.key
+        OFFSET 0) AS found
+    WHERE found.status IS NOT NULL
     ORDER BY claim.position"""
 
+# Every key is there, so this only ever updates: by the primary key, whatever the statistics say.
 _FINISH: Final = """
-    UPDATE web.idempotency_keys AS k
-    SET status = answer.status, headers = answer.headers::jsonb, body = answer.body
-    FROM unnest(%(principal)b::text[], %(key)b::text[], %(status)b::int[], %(headers)b::text[],
-            %(body)b::bytea[])
-        AS answer (principal, key, status, headers, body)
-    WHERE k.principal = answer.principal AND k.method = %(method)s::text
-        AND k.route = %(route)s::text AND k.key = answer.key"""
+    INSERT INTO web.idempotency_keys AS k
+        (principal, method, route, key, fingerprint, status, headers, body)
+    SELECT principal, %(method)s::text, %(route)s::text, key, fingerprint, status,
+        headers::jsonb, body
+    FROM unnest(%(principal)b::text[], %(key)b::text[], %(fingerprint)b::bytea[],
+            %(status)b::int[], %(headers)b::text[], %(body)b::bytea[])
+        AS answer (principal, key, fingerprint, status, headers, body)
+    ON CONFLICT (principal, method, route, key) DO UPDATE
+    SET status = excluded.status, headers = excluded.headers, body = excluded.body"""
 
+# Only the COMMIT follows in this transaction. Without it the plan of a small table, a sequential
+# scan, would be kept for the large one.
+_BY_ROW_ADDRESS: Final = """
+    SET LOCAL enable_seqscan = off"""
 _GIVE_BACK: Final = """
-    DELETE FROM web.idempotency_keys AS k
-    USING unnest(%(principal)b::text[], %(key)b::text[]) AS claim (principal, key)
-    WHERE k.principal = claim.principal AND k.method = %(method)s::text
-        AND k.route = %(route)s::text AND k.key = claim.key"""
+    DELETE FROM web.idempotency_keys
+    WHERE ctid = ANY (ARRAY(
+        SELECT (
+            SELECT k.ctid FROM web.idempotency_keys AS k
+            WHERE k.principal = claim.principal AND k.method = %(method)s::text
+                AND k.route = %(route)s::text AND k.key = claim.key)
+        FROM unnest(%(principal)b::text[], %(key)b::text[]) AS claim (principal, key)))"""
 
 
 async def claim_waiting(tx: Transaction, claim: Claimed) -> bool:
@@ -127,11 +144,11 @@ async def claim_waiting(tx: Transaction, claim: Claimed) -> bool:
 
 async def claim_at_once(tx: Transaction, claims: Sequence[Claimed]) -> list[Verdict]:
     """Claim different keys of one route, in one order for everybody; one verdict per claim."""
-    fingerprints = [claim.fingerprint for claim in claims]
     found = await tx.fetch(
-        _PositionedVerdict, _CLAIM_AT_ONCE, **_names(claims), fingerprint=fingerprints
+        _NamedVerdict, _CLAIM_AT_ONCE, **_names(claims), fingerprint=_fingerprints(claims)
     )
-    return [each.verdict for each in found]
+    verdicts = {(each.principal, each.key): each.verdict for each in found}
+    return [verdicts.get((claim.principal, claim.key), Verdict.TAKEN) for claim in claims]
 
 
 async def stored(tx: Transaction, claims: Sequence[Claimed]) -> list[StoredAnswer]:
@@ -144,6 +161,7 @@ async def finish(tx: Transaction, claims: Sequence[Claimed], answers: Sequence[A
     await tx.execute(
         _FINISH,
         **_names(claims),
+        fingerprint=_fingerprints(claims),
         status=[answer.status for answer in answers],
         headers=[msgspec.json.encode(answer.headers).decode() for answer in answers],
         body=[answer.body for answer in answers],
@@ -152,6 +170,7 @@ async def finish(tx: Transaction, claims: Sequence[Claimed], answers: Sequence[A
 
 async def give_back(tx: Transaction, claims: Sequence[Claimed]) -> None:
     """Free the keys of refused requests in the transaction that claimed them."""
+    await tx.execute(_BY_ROW_ADDRESS)
     await tx.execute(_GIVE_BACK, **_names(claims))
 
 
@@ -166,3 +185,7 @@ def _names(claims: Sequence[Claimed]) -> dict[str, object]:
         "route": route,
         "key": [claim.key for claim in claims],
     }
+
+
+def _fingerprints(claims: Sequence[Claimed]) -> list[bytes]:
+    return [claim.fingerprint for claim in claims]
