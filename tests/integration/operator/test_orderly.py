@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 
+from libs.foundation.database import migrate
 from libs.testkit.databases import Database
 
 ROOT = Path(__file__).parents[3]
@@ -112,3 +113,27 @@ async def test_the_schema_is_walked_down_and_up_again(database: Database) -> Non
     up = await orderly("migrate", OPERATOR_DATABASE_URL=database.url)
 
     assert (down[0], up[0]) == (0, 0), down[1] + up[1]
+
+
+async def test_a_command_refuses_a_schema_it_was_not_written_for(database: Database) -> None:
+    await asyncio.to_thread(migrate.downgrade, database.url, "0006")
+
+    code, output = await orderly(
+        "outbox", "status", OPERATOR_DATABASE_URL=database.url_for("orderly_operator")
+    )
+
+    assert code == 69
+    assert output.startswith("the schema is at revision 6 and this code needs")
+    assert "Remedy: orderly migrate" in output
+
+
+async def test_a_migration_that_meets_a_lock_says_so(database: Database) -> None:
+    with psycopg.connect(database.url) as connection:
+        connection.execute("LOCK TABLE messaging.inbox IN ACCESS SHARE MODE")
+
+        code, output = await orderly(
+            "migrate", "--down", "--to", "0006", OPERATOR_DATABASE_URL=database.url
+        )
+
+    assert code == 69
+    assert output.startswith("a step of the migration was given up and left no trace")
