@@ -16,7 +16,6 @@ ROWS = 200_000
 ROWS_READ = """
     SELECT pg_stat_get_xact_tuples_returned(t) + pg_stat_get_xact_tuples_fetched(t)
     FROM to_regclass('web.idempotency_keys') AS t"""
-CLAIMS = [claim_of(f"new-{number}", "a") for number in range(64)]
 ANSWERS = [Reply(status=201, body=b"{}", headers={"ETag": '"v1"'})] * 64
 
 
@@ -38,11 +37,12 @@ def grow(connection: psycopg.Connection) -> None:
     )
 
 
-async def run_all(tx: Transaction) -> None:
-    await keys.claim_at_once(tx, CLAIMS)
-    await keys.stored(tx, CLAIMS)
-    await keys.finish(tx, CLAIMS[:32], ANSWERS[:32])
-    await keys.give_back(tx, CLAIMS[32:])
+async def run_all(tx: Transaction, prefix: str) -> None:
+    claims = [claim_of(f"{prefix}-{number}", "a") for number in range(64)]
+    await keys.claim_at_once(tx, claims)
+    await keys.stored(tx, claims)
+    await keys.finish(tx, claims[:32], ANSWERS[:32])
+    await keys.give_back(tx, claims[32:])
 
 
 async def test_plans_made_while_the_table_was_empty_do_not_read_it_whole(
@@ -51,12 +51,12 @@ async def test_plans_made_while_the_table_was_empty_do_not_read_it_whole(
     pool = await doors.pool()
     async with pool.connection() as session:
         await session.execute("SET plan_cache_mode = force_generic_plan")
-        async with session.transaction(force_rollback=True):
-            await run_all(Transaction(session))
+        async with transaction(session) as tx:  # To commit it: a rollback forgets all plans.
+            await run_all(tx, "early")
         grow(grown)
 
         async with transaction(session) as tx:
-            await run_all(tx)
+            await run_all(tx, "late")
             (rows_read,) = await tx.fetch(int, ROWS_READ)
 
     assert rows_read < 1_000
