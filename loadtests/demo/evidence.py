@@ -120,8 +120,13 @@ async def _count(connection: Connection, query: LiteralString) -> int:
 
 async def read_topics(bootstrap: str, topics: tuple[str, ...]) -> list[Record]:
     """Read every record of `topics`, each partition in its own order."""
+    # A seek to the beginning could be overtaken by the answer to the first, default reset to the
+    # end: the reader would wait there for ever.
     consumer: Untyped = AIOKafkaConsumer(
-        *topics, bootstrap_servers=bootstrap, enable_auto_commit=False
+        *topics,
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:
@@ -133,7 +138,6 @@ async def read_topics(bootstrap: str, topics: tuple[str, ...]) -> list[Record]:
 
 async def _records(consumer: Untyped, partitions: list[TopicPartition]) -> AsyncIterator[Record]:
     ends = await consumer.end_offsets(partitions)
-    await consumer.seek_to_beginning()
     behind = {partition for partition, end in ends.items() if end > 0}
     empty_fetches = 0
     while behind and empty_fetches < _EMPTY_FETCHES_MAX:
