@@ -196,6 +196,13 @@ def accept(_row: OutboxRow) -> bool:
     return False
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds, looking every 20 ms."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await moment()
+
+
 async def moment() -> None:
     """Let 20 ms pass before a condition is looked at again."""
     with suppress(TimeoutError):

@@ -107,10 +107,13 @@ async def _write_until(database: Database, end_s: float, seed: int, ledger: Ledg
 
 async def _hold_open(database: Database, written: asyncio.Event, end: asyncio.Event) -> None:
     """Keep one transaction open all along, with the lowest seq of all in it."""
-    async with writing(database) as connection, transaction(connection) as tx:
-        await change(tx, "held-open")
-        written.set()
-        await end.wait()
+    async with writing(database) as connection:
+        await connection.execute("SET transaction_timeout = 0")
+        await connection.execute("SET idle_in_transaction_session_timeout = 0")
+        async with transaction(connection) as tx:
+            await change(tx, "held-open")
+            written.set()
+            await end.wait()
 
 
 class Crashes:

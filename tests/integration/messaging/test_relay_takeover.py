@@ -19,12 +19,11 @@ from libs.testkit.faults import ServiceProcess, running
 from libs.testkit.records import read_all
 from libs.testkit.topics import TopicMaker
 from tests.integration.messaging.relay_harness import (
-    DEADLINE_S,
     RELAY,
     change,
     eventually,
     make_aggregates,
-    moment,
+    until,
     writing,
 )
 
@@ -76,9 +75,7 @@ def holder(database: Database) -> int:
 
 async def until_said(process: ServiceProcess, words: str) -> None:
     """Wait until a process has logged `words`."""
-    async with asyncio.timeout(DEADLINE_S):
-        while words not in process.output():
-            await moment()
+    await until(lambda: words in process.output())
 
 
 class Writer:
@@ -100,9 +97,7 @@ class Writer:
     async def more(self, number: int) -> None:
         """Wait until so many more changes are committed."""
         wanted = sum(self.versions.values()) + number
-        async with asyncio.timeout(DEADLINE_S):
-            while sum(self.versions.values()) < wanted:
-                await moment()
+        await until(lambda: sum(self.versions.values()) >= wanted)
 
     async def _write(self) -> None:
         async with writing(self._database) as connection:
@@ -144,7 +139,7 @@ async def test_a_frozen_relay_is_replaced_and_steps_down_when_it_wakes(
         await until_said(standby, "lease_taken")
         await writer.more(200)
         active.resume()
-        await until_said(active, "LeaseLost")
+        await until_said(active, "lease_given_up")
         await writer.more(200)
         still_leading = holder(database)
     async with relay_process(database, kafka_bootstrap):

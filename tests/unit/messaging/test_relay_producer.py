@@ -59,7 +59,7 @@ class StubProducer:
 def publisher_with(error: KafkaError | None) -> KafkaPublisher:
     settings = KafkaSettings(bootstrap_servers="nowhere:9092")
     publisher = KafkaPublisher(settings, {}, stuck_s=0.1)
-    publisher._producer = StubProducer(error)  # pyright: ignore[reportPrivateUsage]  # In its place.
+    publisher._producer = StubProducer(error)  # pyright: ignore[reportPrivateUsage] - a stub.
     return publisher
 
 
