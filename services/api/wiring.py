@@ -49,7 +49,7 @@ def _open_placing_pool(settings: ApiSettings) -> AbstractAsyncContextManager[Poo
         pool_size_max=commits.flushes_max,
         lock_timeout_ms=max(1, commits.twin_wait_ms // _FLUSH_LOCK_SHARE),
     )
-    return open_pool(database, "api-placing")
+    return open_pool(database, "api-placing", by_key=True)
 
 
 def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIApp:

@@ -34,7 +34,7 @@ async def main(context: str, environ: Mapping[str, str]) -> None:
     async with service(name, settings.process, configuration=settings) as process:
         await schema_served(settings.database, process)
         async with (
-            open_pool(settings.database, name) as pool,
+            open_pool(settings.database, name, by_key=True) as pool,
             definition.background(pool, own_settings) as loops,
         ):
             consumer = Consumer(definition.consumer, settings.kafka, pool, settings.consumer)

@@ -16,6 +16,10 @@ Pool = AsyncConnectionPool[Connection]
 # Idle sockets are probed after 10 s: a peer that vanished is noticed within 25 s, not in 2 h.
 _KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
+# A plan is kept until its table is analysed. One made while the table was small scans or hashes
+# all of it, and goes on doing so for a minute of growth; with these off it stays a lookup.
+_BY_KEY: Final = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+
 # psycopg_pool doubles its waits between attempts until this much time has passed, then forgets
 # the attempt; the next caller begins a new one. Its default of 300 s would leave a pool without
 # connections for minutes after the server is back.
@@ -64,15 +68,22 @@ async def open_connection(settings: DatabaseSettings, name: str) -> AsyncGenerat
 
 
 @asynccontextmanager
-async def open_pool(settings: DatabaseSettings, name: str) -> AsyncGenerator[Pool]:
+async def open_pool(
+    settings: DatabaseSettings, name: str, *, by_key: bool = False
+) -> AsyncGenerator[Pool]:
     """Open a bounded pool of autocommit connections.
+
+    `by_key` promises that every statement finds its rows by key, and keeps their plans so.
 
     A caller waits at most `pool_wait_timeout_ms`, behind at most `pool_waiting_max` others;
     beyond that psycopg_pool raises PoolTimeout or TooManyRequests, which edges map to overload.
     """
+    arguments = connect_arguments(settings, name)
+    if by_key:
+        arguments["options"] += _BY_KEY
     pool: Pool = AsyncConnectionPool(
         settings.url,
-        kwargs=connect_arguments(settings, name),
+        kwargs=arguments,
         configure=configure,
         min_size=min(2, settings.pool_size_max),
         max_size=settings.pool_size_max,
