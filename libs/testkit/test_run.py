@@ -107,7 +107,8 @@ def _remove(folder: Path) -> None:
     started = identity.started_with_variable(RUN_VARIABLE, str(folder))
     others = [process for process in started if process.pid != os.getpid()]
     in_own_loop(identity.stop(others, _STOP_S))
-    for entry in folder.iterdir():
+    # A stack's folder lies one deeper than the folders of single servers.
+    for entry in (*folder.glob("*"), *folder.glob("*/*")):
         if entry.is_symlink():
             account.remove_folder(entry)
     shutil.rmtree(folder)

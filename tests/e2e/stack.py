@@ -22,10 +22,13 @@ from deploy.local.leftovers import remove_storage
 from deploy.local.ports import LOOPBACK
 from deploy.local.state import Phase, StackState
 from libs.testkit.eventually import eventually
+from libs.testkit.test_run import remove_leftovers
 
 # Beside the ports that the launcher and the other tests draw from, and below those of clients:
 # nobody listens here until a test starts its collector.
 _COLLECTOR_PORTS: Final = range(32_001, 32_768)
+_LEASE_HOLDER: Final = """
+    SELECT holder FROM messaging.relay_leases WHERE expires_at > clock_timestamp()"""
 _RESTART_S: Final = 60.0
 _DEPLOY: Final = (sys.executable, "-m", "deploy.local")
 _TRACING: Final = ("API", "RELAY", "WORKER")
@@ -46,17 +49,11 @@ class RunningStack:
         self.customer_token = variables["ORDERLY_CUSTOMER_TOKEN"]
         self.collector_port = int(_collector_file(layout).read_text())
 
-    def active_relay(self) -> str:
-        """Return the name of the relay that holds the lease."""
-        with psycopg.connect(self.database_url) as connection:
-            row = connection.execute("SELECT holder FROM messaging.relay_leases").fetchone()
-        assert row is not None
-        pid = int(row[0].rsplit(":", 2)[1])
-        return next(
-            name
-            for name, one in self._state().processes.items()
-            if one.process is not None and one.process.pid == pid
-        )
+    async def active_relay(self) -> str:
+        """Wait until one relay holds the lease, and return its name."""
+        name = await eventually(self._leader, lambda leader: leader is not None)
+        assert name is not None
+        return name
 
     def kill(self, name: str) -> None:
         """Kill a process as a crash would; its supervisor starts it again."""
@@ -88,6 +85,15 @@ class RunningStack:
     async def repaired(self) -> None:
         """Wait until every process that was killed is ready again."""
         await eventually(self._unready, lambda unready: unready == [], within_s=_RESTART_S)
+
+    def _leader(self) -> str | None:
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(_LEASE_HOLDER).fetchone()
+        pid = None if row is None else int(row[0].rsplit(":", 2)[1])
+        processes = self._state().processes.items()
+        return next(
+            (name for name, one in processes if one.process and one.process.pid == pid), None
+        )
 
     def _unready(self) -> list[str]:
         return [
@@ -134,6 +140,7 @@ def held(path: Path, *, shared: bool = False) -> Generator[None]:
 
 
 def _up(layout: Layout) -> None:
+    remove_leftovers()
     port = _free_collector_port()
     _collector_file(layout).write_text(str(port))
     settings: list[str] = []

@@ -54,7 +54,7 @@ async def test_a_stack_without_work_has_published_everything_and_parked_nothing(
 async def test_the_relay_that_hands_over_is_followed_by_the_standby(
     shop: Shop, own_stack: RunningStack
 ) -> None:
-    before = own_stack.active_relay()
+    before = await own_stack.active_relay()
 
     orderly(
         own_stack,
