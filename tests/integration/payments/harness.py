@@ -29,7 +29,7 @@ from libs.foundation.database.transaction import transaction
 from libs.foundation.resilience.breaker import BreakerSettings
 from libs.foundation.resilience.retry import Backoff
 from libs.testkit.databases import Database
-from libs.testkit.waiting import until
+from libs.testkit.eventually import eventually
 
 # As short as a test can bear: nothing here depends on the length, only on the order.
 QUICK = DispatchSettings(
@@ -145,7 +145,7 @@ class Payments:
         return row == (0,)
 
     async def until_settled(self) -> None:
-        await until(self.settled)
+        await eventually(self.settled)
 
     async def name_reference(self, order_id: UUID, reference: str) -> None:
         """Say that the provider named the order's authorisation so."""

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from libs.contracts.payments import PaymentDeclined
 from libs.domain.payments.dispatcher import Dispatcher
 from libs.foundation.resilience.breaker import BreakerSettings
+from libs.testkit.eventually import eventually
 from libs.testkit.payments.commands import authorise
 from libs.testkit.payments.memory_provider import MemoryProvider, Mishap
-from libs.testkit.waiting import until
 from tests.integration.payments.harness import (
     QUICK,
     Clock,
@@ -99,7 +99,7 @@ async def test_a_provider_nobody_reaches_for_fifteen_minutes_times_the_payment_o
     await payments.deliver(command)
 
     async with dispatching(payments, provider, clock=clock):
-        await until(lambda: _refused_often(provider))
+        await eventually(lambda: _refused_often(provider))
     assert await payments.events(command.order_id) == []
     # Between two dispatchers nothing is under way that the jump of the clock could overtake.
     clock.advance(timedelta(minutes=16))
@@ -132,7 +132,7 @@ async def test_an_operation_that_may_have_arrived_never_times_out(payments: Paym
     await payments.deliver(command)
 
     async with dispatching(payments, provider, clock=clock):
-        await until(lambda: _refused_often(provider))
+        await eventually(lambda: _refused_often(provider))
         clock.advance(timedelta(minutes=20))
         await payments.until_settled()
 
@@ -147,7 +147,7 @@ async def test_a_key_the_provider_may_have_forgotten_is_left_to_a_person(
     await payments.deliver(command)
 
     async with dispatching(payments, provider, clock=clock):
-        await until(lambda: _refused_often(provider))
+        await eventually(lambda: _refused_often(provider))
         clock.advance(timedelta(hours=24))
         await payments.until_settled()
 
@@ -203,7 +203,7 @@ async def test_an_open_breaker_delays_and_never_declines(payments: Payments) -> 
     await payments.deliver_wave(commands)
 
     async with dispatching(payments, provider, settings, clock):
-        await until(lambda: _refused_often(provider))
+        await eventually(lambda: _refused_often(provider))
         tried = set(provider.calls)
         assert len(tried) < len(commands)
         provider.always = None

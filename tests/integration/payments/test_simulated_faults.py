@@ -14,9 +14,9 @@ from libs.domain.payments.dispatcher import Dispatcher
 from libs.domain.payments.provider import NotExecuted, Release
 from libs.foundation.ids import new_id
 from libs.foundation.resilience.deadline import Deadline
+from libs.testkit.eventually import eventually
 from libs.testkit.payments.commands import authorise, reduce
 from libs.testkit.payments.simulator_process import SimulatorProcess, simulator_process
-from libs.testkit.waiting import until
 from tests.integration.payments.harness import (
     QUICK,
     Clock,
@@ -79,7 +79,7 @@ async def test_a_reduction_while_the_provider_hangs_leaves_no_live_authorisation
         simulator_provider(simulator.url) as provider,
         dispatching(payments, provider, IMPATIENT),
     ):
-        await until(lambda: _charged(simulator))
+        await eventually(lambda: _charged(simulator))
         await payments.deliver(reduce(command.order_id))
         await payments.until_settled()
 
@@ -115,7 +115,7 @@ async def test_a_provider_that_is_killed_and_comes_back_keeps_every_charge_once(
             simulator_provider(first.url) as provider,
             dispatching(payments, provider, IMPATIENT),
         ):
-            await until(lambda: _charged(first))
+            await eventually(lambda: _charged(first))
             await first.kill()
             await payments.deliver_wave(commands[50:])
             async with simulator_process(path, port) as second:

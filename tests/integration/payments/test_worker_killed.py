@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from libs.testkit.databases import Database
+from libs.testkit.eventually import eventually
 from libs.testkit.payments.commands import authorise
 from libs.testkit.payments.simulator_process import SimulatorProcess
-from libs.testkit.waiting import until
 from tests.integration.payments.harness import Payments
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,11 +24,11 @@ async def test_a_killed_worker_is_followed_by_one_that_asks_before_it_charges(
     await payments.deliver_wave(commands)
 
     async with worker(database, simulator) as first:
-        await until(lambda: _charged(simulator, at_least=20))
+        await eventually(lambda: _charged(simulator, at_least=20))
         first.kill()
         await first.wait()
     async with worker(database, simulator) as second:
-        await until(payments.settled, within_s=60)
+        await eventually(payments.settled, within_s=60)
         second.terminate()
         async with asyncio.timeout(ENDS_MAX_S):
             assert await second.wait() == 0

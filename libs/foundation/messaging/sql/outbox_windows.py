@@ -21,7 +21,7 @@ class OutboxRow(Struct, frozen=True, gc=False):
     id: bytes
     type: bytes
     source: bytes
-    occurred_at: bytes  # In UTC, without a zone: 2026-11-23 08:00:00.123456.
+    occurred_at: bytes  # In UTC, without a zone or trailing zeros: 2026-11-23 08:00:00.12.
     sequence: int | None
     traceparent: bytes | None
     payload: bytes
