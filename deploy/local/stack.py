@@ -205,6 +205,15 @@ class Stack:
             "ORDERLY_PAYMENT_SIMULATOR_URL": self.payment_simulator_url,
             "ORDERLY_STAFF_TOKEN": self.staff_token,
             "ORDERLY_CUSTOMER_TOKEN": self.customer_token,
+            **self._variables_of_setup(),
+        }
+
+    def _variables_of_setup(self) -> dict[str, str]:
+        """Return what the setup commands read: with it `orderly` works on this stack."""
+        return {
+            name: self._known.fill(template)
+            for command in self._table.setup
+            for name, template in command.environment.items()
         }
 
 

@@ -15,6 +15,7 @@ from deploy.local.stack import Stack
 from loadtests.demo import evidence, report
 from loadtests.demo.checks import CHECKS, Evidence
 from loadtests.demo.disruption import Killed, disrupt, measure
+from loadtests.demo.pace import ON_THEIR_WAY_MAX, Pace
 from loadtests.demo.plan import Plan, make_plan
 from loadtests.demo.progress import Board
 from loadtests.demo.purchases import Log, fetch, parse
@@ -70,13 +71,16 @@ async def _run(stack: Stack, plan: Plan, board: Board) -> tuple[list[Sent], Kill
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         shop = Shop(session, stack.api_url, stack.staff_token, SEED)
         await stock_the_shop(shop, plan, board.stocked)
-        watching = asyncio.create_task(watch(stack.database_url, board))
         halfway = _Halfway(stack, len(plan.orders), board)
+        pace = Pace(ON_THEIR_WAY_MAX)
         started = time.monotonic()
-        sent = await replay(shop, plan, halfway.answered)
+        # If the watch fails, nothing paces the replay any more: the group ends both.
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(watch(stack.database_url, board, pace))
+            sent = await replay(shop, plan, pace, halfway.answered)
+            watching.cancel()
         replayed = time.monotonic()
     killed = await halfway.killed()
-    watching.cancel()
     await wait_until_settled(stack.database_url, board)
     timings = report.Timings(
         replay_s=round(replayed - started, 1), until_final_s=round(time.monotonic() - replayed, 1)

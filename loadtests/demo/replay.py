@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from loadtests.demo.pace import Pace
 from loadtests.demo.plan import Plan, PlannedOrder, Twin
 from loadtests.demo.shop import Answer, Shop
 
@@ -34,11 +35,14 @@ async def stock_the_shop(shop: Shop, plan: Plan, tick: Callable[[], None]) -> No
     await _bounded(one, plan.prices)
 
 
-async def replay(shop: Shop, plan: Plan, answered: Callable[[Sent], None]) -> list[Sent]:
-    """Send every order; `answered` is called after each answer."""
+async def replay(
+    shop: Shop, plan: Plan, pace: Pace, answered: Callable[[Sent], None]
+) -> list[Sent]:
+    """Send every order as `pace` allows; `answered` is called after each answer."""
     sent: list[Sent] = []
 
     async def one(order: PlannedOrder) -> None:
+        await pace.enter()
         result = await _send(shop, order)
         sent.append(result)
         answered(result)

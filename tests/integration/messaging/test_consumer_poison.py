@@ -63,7 +63,7 @@ async def test_a_violated_constraint_is_poison_at_once(toys: Toys, topic: ToyTop
         (message(Noted("k", 2), body=b"\xff{"), "undecodable"),
         (message(Noted("k", 2), body=b'{"key": "k", "n": "not a number"}'), "undecodable"),
         (message(Noted("k", 2), event_id=uuid4()), "bad-id"),
-        (message(Noted("k", 2), event_id=id_at(timedelta(minutes=6))), "bad-id"),
+        (message(Noted("k", 2), event_id=id_at(timedelta(hours=6))), "bad-id"),
         (message(Noted("k", 2), event_id=_LARGEST_ID), "bad-id"),
         (message(Noted("k", 2), event_id=id_at(timedelta(days=-30))), "outside_window"),
     ],

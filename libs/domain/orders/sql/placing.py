@@ -13,7 +13,8 @@ from libs.domain.orders.placement import Draft
 from libs.foundation.database.transaction import Locked, Transaction
 
 _NUMBERS: Final = """
-    SELECT nextval('orders.order_numbers') FROM generate_series(1, %(count)s::bigint)"""
+    SELECT nextval('orders.order_numbers') AS number, date_trunc('milliseconds', now()) AS at
+    FROM generate_series(1, %(count)s::bigint)"""
 
 # One JSON parameter: encoding 128 such rows costs the client 0.1 ms, one array per column 2 ms.
 # Inserting in the order of the references lets two batches queue instead of deadlocking.
@@ -139,9 +140,19 @@ class _ContactRow(Struct, frozen=True, kw_only=True):
     contact: ContactIn
 
 
-async def draw_numbers(tx: Transaction, count: int) -> list[int]:
+class DrawnNumber(Struct, frozen=True, kw_only=True):
+    """A number for one order, and when its transaction began, by the database's clock.
+
+    To the millisecond, as the API shows it: a client compares what it got with what it reads.
+    """
+
+    number: int
+    at: datetime
+
+
+async def draw_numbers(tx: Transaction, count: int) -> list[DrawnNumber]:
     """Draw `count` order numbers; what is not used in the end is a gap."""
-    return await tx.fetch(int, _NUMBERS, count=count)
+    return await tx.fetch(DrawnNumber, _NUMBERS, count=count)
 
 
 async def insert_orders(tx: Transaction, drafts: Sequence[Draft]) -> Locked[InsertedOrder]:

@@ -13,7 +13,6 @@ from libs.domain.orders.sql import placing, products
 from libs.domain.orders.sql.placing import InsertedOrder
 from libs.domain.orders.timeline import ActorKind
 from libs.domain.orders.use_cases.advance_sagas import outgoing
-from libs.foundation.clock import utc_now
 from libs.foundation.database.transaction import Locked, Transaction
 from libs.foundation.errors import AppError
 from libs.foundation.messaging import outbox
@@ -71,13 +70,10 @@ async def _drafts(
     ]
     if not accepted:
         return []
-    numbers = await placing.draw_numbers(tx, len(accepted))
-    now = utc_now()
-    # To the millisecond, as the API shows it: a client compares what it got with what it reads.
-    at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+    drawn = await placing.draw_numbers(tx, len(accepted))
     return [
-        draft(placement, priced, number, at)
-        for (placement, priced), number in zip(accepted, numbers, strict=True)
+        draft(placement, priced, each.number, each.at)
+        for (placement, priced), each in zip(accepted, drawn, strict=True)
     ]
 
 
