@@ -15,7 +15,6 @@ from deploy.local.stack import Stack
 from loadtests.demo import evidence, report
 from loadtests.demo.checks import CHECKS, Evidence
 from loadtests.demo.disruption import Killed, disrupt, measure
-from loadtests.demo.pace import ON_THEIR_WAY_MAX, Pace
 from loadtests.demo.plan import Plan, make_plan
 from loadtests.demo.progress import Board
 from loadtests.demo.purchases import Log, fetch, parse
@@ -72,12 +71,10 @@ async def _run(stack: Stack, plan: Plan, board: Board) -> tuple[list[Sent], Kill
         shop = Shop(session, stack.api_url, stack.staff_token, SEED)
         await stock_the_shop(shop, plan, board.stocked)
         halfway = _Halfway(stack, len(plan.orders), board)
-        pace = Pace(ON_THEIR_WAY_MAX)
         started = time.monotonic()
-        # If the watch fails, nothing paces the replay any more: the group ends both.
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(watch(stack.database_url, board, pace))
-            sent = await replay(shop, plan, pace, halfway.answered)
+            watching = group.create_task(watch(stack.database_url, board))
+            sent = await replay(shop, plan, halfway.answered)
             watching.cancel()
         replayed = time.monotonic()
     killed = await halfway.killed()

@@ -1,6 +1,6 @@
 """The summary people read, and the same as JSON for machines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from loadtests.demo.checks import Evidence, Verdict, duplicates_absorbed
 from loadtests.demo.disruption import Killed, Takeover
 from loadtests.demo.purchases import Skipped
+from loadtests.demo.replay import Sent
 
 
 class Timings(Struct, frozen=True, kw_only=True):
@@ -28,14 +29,21 @@ class Latency(Struct, frozen=True, kw_only=True):
     p99_ms: float
 
 
+class Latencies(Struct, frozen=True, kw_only=True):
+    """The first orders come at an easy rate, the rest as fast as they are answered."""
+
+    calm: Latency
+    rush: Latency
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """Everything the demo found."""
 
     passed: bool
     orders: int
     outcomes: dict[str, int]
-    accept: Latency
-    place_to_final: Latency
+    accept: Latencies
+    place_to_final: Latencies
     events: int
     duplicates_absorbed: int
     requests_repeated: int
@@ -59,17 +67,12 @@ def make_report(
     for row in evidence.database.orders:
         label = row.reason or row.status
         outcomes[label] = outcomes.get(label, 0) + 1
-    finals = [
-        (row.final_at - row.placed_at) / timedelta(milliseconds=1)
-        for row in evidence.database.orders
-        if row.final_at is not None
-    ]
     return Report(
         passed=all(verdict.held for verdict in verdicts),
         orders=len(evidence.plan.orders),
         outcomes=dict(sorted(outcomes.items(), key=lambda item: -item[1])),
-        accept=_latency([sent.answer.seconds * 1_000 for sent in evidence.sent]),
-        place_to_final=_latency(finals),
+        accept=_latencies(evidence, lambda sent: sent.answer.seconds * 1_000),
+        place_to_final=_latencies(evidence, _place_to_final(evidence)),
         events=len(evidence.records),
         duplicates_absorbed=duplicates_absorbed(evidence.records),
         requests_repeated=sum(sent.answer.attempts - 1 for sent in evidence.sent),
@@ -78,6 +81,26 @@ def make_report(
         timings=timings,
         skipped=skipped,
         checks=tuple(verdicts),
+    )
+
+
+def _place_to_final(evidence: Evidence) -> Callable[[Sent], float | None]:
+    rows = evidence.rows()
+
+    def milliseconds(sent: Sent) -> float | None:
+        row = rows.get(sent.order.reference)
+        if row is None or row.final_at is None:
+            return None
+        return (row.final_at - row.placed_at) / timedelta(milliseconds=1)
+
+    return milliseconds
+
+
+def _latencies(evidence: Evidence, measured: Callable[[Sent], float | None]) -> Latencies:
+    found = [(sent.calm, measured(sent)) for sent in evidence.sent]
+    return Latencies(
+        calm=_latency([each for calm, each in found if calm and each is not None]),
+        rush=_latency([each for calm, each in found if not calm and each is not None]),
     )
 
 
@@ -144,7 +167,11 @@ def _takeover(takeover: Takeover) -> str:
     return f"relay {_seconds(takeover.relay_s)}, worker {_seconds(takeover.worker_s)}"
 
 
-def _percentiles(latency: Latency) -> str:
+def _percentiles(latencies: Latencies) -> str:
+    return f"calm {_range(latencies.calm)}; in the rush {_range(latencies.rush)}"
+
+
+def _range(latency: Latency) -> str:
     return f"p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms"
 
 

@@ -5,19 +5,23 @@ import time
 from typing import Final, LiteralString
 
 from loadtests.demo.evidence import Connection, connect
-from loadtests.demo.pace import STANDSTILL_S, Pace, StandstillError
 from loadtests.demo.progress import Board
 from loadtests.demo.sql import evidence as queries
 
-POLL_INTERVAL_S: Final = 0.2
+POLL_INTERVAL_S: Final = 0.5
+# Nothing moved for this long: the platform is stuck, and waiting longer would hide it.
+STANDSTILL_S: Final = 60.0
 
 
-async def watch(url: str, board: Board, pace: Pace) -> None:
-    """Show the counts, and tell them to `pace`, until cancelled."""
+class StandstillError(RuntimeError):
+    """Orders are still on their way and nothing moves."""
+
+
+async def watch(url: str, board: Board) -> None:
+    """Show the counts until cancelled."""
     async with await connect(url) as connection:
         while True:
-            _, final = await _counts(connection, board)
-            pace.final(final)
+            await _counts(connection, board)
             await asyncio.sleep(POLL_INTERVAL_S)
 
 
@@ -30,9 +34,8 @@ async def wait_until_settled(url: str, board: Board) -> None:
         last: tuple[int, ...] = ()
         moved_at = time.monotonic()
         while True:
-            pending, _ = await _counts(connection, board)
             left = (
-                pending,
+                await _counts(connection, board),
                 await _count(connection, queries.COMPENSATING),
                 await _count(connection, queries.UNPUBLISHED),
             )
@@ -48,11 +51,11 @@ async def wait_until_settled(url: str, board: Board) -> None:
             await asyncio.sleep(POLL_INTERVAL_S)
 
 
-async def _counts(connection: Connection, board: Board) -> tuple[int, int]:
-    """Show how many orders are pending and final, and return both."""
+async def _counts(connection: Connection, board: Board) -> int:
+    """Show how many orders are where, and return how many are pending."""
     row = await (await connection.execute(queries.PROGRESS)).fetchone() or {}
     board.final(row["confirmed"], row["rejected"], row["pending"])
-    return row["pending"], row["confirmed"] + row["rejected"]
+    return row["pending"]
 
 
 async def _count(connection: Connection, query: LiteralString) -> int:

@@ -93,7 +93,12 @@ def good() -> Evidence:
             hot=("CD-hot",),
         ),
         sent=tuple(
-            Sent(order=one, answer=ANSWER, twin=ANSWER if one.twin is not Twin.NO else None)
+            Sent(
+                order=one,
+                answer=ANSWER,
+                twin=ANSWER if one.twin is not Twin.NO else None,
+                calm=False,
+            )
             for one in ORDERS
         ),
         database=Database(
