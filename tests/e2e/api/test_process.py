@@ -81,4 +81,5 @@ async def test_a_body_announced_as_too_large_is_refused_unread(
             answer = await reader.readuntil(b"\r\n")
         writer.close()
 
-    assert answer == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+    # The words behind the number differ between versions of Python.
+    assert answer.startswith(b"HTTP/1.1 413 ")
