@@ -139,7 +139,7 @@ MISTAKES: list[tuple[str, Callable[[Evidence], Evidence]]] = [
         lambda b: with_database(b, stock=(stock_row("CD-100", 4, 3), stock_row("CD-hot", 2, 2))),
     ),
     (
-        "hot_articles_sold_out_never_oversold",
+        "hot_articles_never_oversold",
         lambda b: with_database(b, stock=(stock_row("CD-100", 4, 2), stock_row("CD-hot", 2, 3))),
     ),
     ("value_per_customer", lambda b: with_order(b, 0, status="rejected")),
