@@ -44,6 +44,12 @@ def execute(url: str, statement: LiteralString) -> None:
         connection.execute(statement)
 
 
+NOTHING_BEHIND: LiteralString = """
+    SELECT cur IS NULL AND NOT EXISTS (
+        SELECT FROM messaging.outbox AS o WHERE NOT pg_visible_in_snapshot(o.tid, c.prev))
+    FROM messaging.outbox_cursor AS c ORDER BY epoch DESC, n DESC LIMIT 1"""
+
+
 @pytest.mark.parametrize(
     ("column", "value"), [("tid", "'1'"), ("written_at", "now()"), ("seq", "1"), ("replay", "true")]
 )
@@ -148,6 +154,18 @@ async def test_a_broken_connection_ends_the_session_and_the_next_continues(
         execute(database.url, kill_relay)
         await write(database, "toy", "toy")
         await recorder.until(lambda: recorder.firsts() == [("toy", 1), ("toy", 2)])
+
+
+@pytest.mark.parametrize("rows", [9, 10, 11, 20])
+async def test_a_finished_backlog_leaves_no_row_ahead_of_the_cursor(
+    database: Database, rows: int
+) -> None:
+    # Ten rows are sorted at once: a backlog may end with a piece, and nothing may come after it.
+    await write(database, *(f"toy-{number}" for number in range(rows)))
+    settings = relay_settings(database, window_rows_max=4, backlog_rows_max=10)
+
+    async with relaying(settings, Recorder()):
+        await eventually(database, NOTHING_BEHIND, expected=True)
 
 
 async def test_an_idle_relay_writes_no_cursor(database: Database) -> None:

@@ -94,11 +94,13 @@ class WindowReader:
         """Move past a pair of snapshots; an empty poll moves nothing.
 
         Only a `cur` that is committed, or comes with a window that will be, may become `prev`.
+        The end of a backlog may be a window without rows: else the committed cursor would stay
+        before what is published, and no partition could be dropped until the next row.
         """
-        after = Position(prev=cur)
-        if rows or self._position.cur is not None:
-            self._position = after
-        return Window(rows, after) if rows else None
+        if not rows and self._position.cur is None:
+            return None
+        self._position = Position(prev=cur)
+        return Window(rows, self._position)
 
     async def _plan(self, at: Position, cur: str) -> _Backlog:
         runs = await outbox_windows.plan(
