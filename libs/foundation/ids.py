@@ -1,6 +1,6 @@
 """Identifiers: UUIDv7, made in the application, sortable by the millisecond they were made in."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -18,11 +18,6 @@ def new_id() -> UUID:
 def is_time_ordered(identifier: UUID) -> bool:
     """Say whether `identifier` is a UUIDv7, so that its time can be read."""
     return identifier.version == _VERSION
-
-
-def time_of(identifier: UUID) -> datetime:
-    """Return the time a UUIDv7 carries, in UTC with millisecond precision (RFC 9562, 5.7)."""
-    return datetime.fromtimestamp((identifier.int >> _TIMESTAMP_SHIFT_BITS) / 1_000, tz=UTC)
 
 
 def first_id_at(moment: datetime) -> UUID:
