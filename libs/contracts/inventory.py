@@ -47,6 +47,22 @@ class ReleaseStock(InventoryCommand, frozen=True, kw_only=True):
     items: tuple[StockItem, ...] | None = None
 
 
+class ShipStock(InventoryCommand, frozen=True, kw_only=True):
+    """Take promised items out of the warehouse: they leave with a released shipment."""
+
+    type: ClassVar[str] = "inventory.ship_stock.v1"
+    shipment_id: UUID
+    items: tuple[StockItem, ...]
+
+
+class ReturnStock(InventoryCommand, frozen=True, kw_only=True):
+    """Put shipped items back on the shelf: they came back with a refund."""
+
+    type: ClassVar[str] = "inventory.return_stock.v1"
+    refund_id: UUID
+    items: tuple[StockItem, ...]
+
+
 class ReservationEvent(Event, frozen=True, kw_only=True):
     """A fact about the reservation of one order."""
 
@@ -83,6 +99,22 @@ class StockReleased(ReservationEvent, frozen=True, kw_only=True):
     items: tuple[StockItem, ...]
 
 
+class StockShipped(ReservationEvent, frozen=True, kw_only=True):
+    """The items of the shipment have left the stock."""
+
+    type: ClassVar[str] = "inventory.stock_shipped.v1"
+    shipment_id: UUID
+    items: tuple[StockItem, ...]
+
+
+class StockReturned(ReservationEvent, frozen=True, kw_only=True):
+    """The items of the refund are in the stock again."""
+
+    type: ClassVar[str] = "inventory.stock_returned.v1"
+    refund_id: UUID
+    items: tuple[StockItem, ...]
+
+
 class StockLevelEvent(Event, frozen=True, kw_only=True):
     """A fact about the stock of one SKU."""
 
@@ -116,7 +148,13 @@ class AvailabilityChanged(StockLevelEvent, frozen=True, kw_only=True):
     sold_out: bool
 
 
-COMMAND_DECODERS: Final = decoders(ReserveStock, ReleaseStock)
+COMMAND_DECODERS: Final = decoders(ReserveStock, ReleaseStock, ShipStock, ReturnStock)
 EVENT_DECODERS: Final = decoders(
-    StockReserved, StockRejected, StockReleased, StockAdjusted, AvailabilityChanged
+    StockReserved,
+    StockRejected,
+    StockReleased,
+    StockShipped,
+    StockReturned,
+    StockAdjusted,
+    AvailabilityChanged,
 )

@@ -44,6 +44,12 @@ class ValuedLine(Struct, frozen=True, kw_only=True):
     tax: Money
 
 
+class RefundedLine(ValuedLine, frozen=True, kw_only=True):
+    """Shipped units that are paid back; `restock` says whether they return to the shelf."""
+
+    restock: bool
+
+
 class Totals(Struct, frozen=True, kw_only=True):
     """Sums over the order; `total` is what the customer pays."""
 
@@ -149,6 +155,95 @@ class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
     value: Money
 
 
+class ShipmentRequested(OrderEvent, frozen=True, kw_only=True):
+    """Units are to leave together; nothing is handed over before its money is taken."""
+
+    type: ClassVar[str] = "orders.shipment_requested.v1"
+    shipment_id: UUID
+    lines: tuple[ValuedLine, ...]
+    shipping_value: Money
+    amount: Money
+
+
+class ShipmentReleased(OrderEvent, frozen=True, kw_only=True):
+    """The money of the shipment is taken: hand it over."""
+
+    type: ClassVar[str] = "orders.shipment_released.v1"
+    shipment_id: UUID
+    lines: tuple[ValuedLine, ...]
+    shipping_value: Money
+    amount: Money
+
+
+class ShipmentFailed(OrderEvent, frozen=True, kw_only=True):
+    """The money could not be taken: stop the parcel, its units are open again."""
+
+    type: ClassVar[str] = "orders.shipment_failed.v1"
+    shipment_id: UUID
+    code: str
+
+
+class OrderSettled(OrderEvent, frozen=True, kw_only=True):
+    """The money of an order that has left: what is due, taken and given back."""
+
+    due: Money
+    captured: Money
+    refunded: Money
+
+
+class OrderShipped(OrderSettled, frozen=True, kw_only=True):
+    """No unit is open any more and one or more have left."""
+
+    type: ClassVar[str] = "orders.order_shipped.v1"
+
+
+class OrderCompleted(OrderSettled, frozen=True, kw_only=True):
+    """The time to complain has passed: close the books."""
+
+    type: ClassVar[str] = "orders.order_completed.v1"
+
+
+class OrderRefunded(OrderSettled, frozen=True, kw_only=True):
+    """All that was due is given back."""
+
+    type: ClassVar[str] = "orders.order_refunded.v1"
+
+
+class RefundEvent(OrderEvent, frozen=True, kw_only=True):
+    """A refund and what it comes to: lines and shipping by their value, and the adjustment."""
+
+    refund_id: UUID
+    attempt: int
+    reason: str
+    lines: tuple[RefundedLine, ...]
+    shipping: Money
+    adjustment: Money
+    amount: Money
+    tax: Money
+
+
+class RefundRequested(RefundEvent, frozen=True, kw_only=True):
+    """Money is to be given back; an `attempt` above 1 is a retry of a failed one."""
+
+    type: ClassVar[str] = "orders.refund_requested.v1"
+
+
+class OrderRefundSucceeded(RefundEvent, frozen=True, kw_only=True):
+    """The money is given back, by the provider or, if `settled_manually`, by a person."""
+
+    type: ClassVar[str] = "orders.refund_succeeded.v1"
+    settled_manually: bool = False
+
+
+class OrderRefundFailed(OrderEvent, frozen=True, kw_only=True):
+    """The provider refused to give the money back: a person decides."""
+
+    type: ClassVar[str] = "orders.refund_failed.v1"
+    refund_id: UUID
+    attempt: int
+    code: str
+
+
 class PaymentReleased(OrderEvent, frozen=True, kw_only=True):
     """The money of a rejected or cancelled order is given back."""
 
@@ -178,6 +273,15 @@ DECODERS: Final = decoders(
     OrderConfirmed,
     OrderRejected,
     OrderCancelled,
+    ShipmentRequested,
+    ShipmentReleased,
+    ShipmentFailed,
+    OrderShipped,
+    OrderCompleted,
+    OrderRefunded,
+    RefundRequested,
+    OrderRefundSucceeded,
+    OrderRefundFailed,
     PaymentReleased,
     AttentionRaised,
     AttentionCleared,

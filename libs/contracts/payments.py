@@ -56,6 +56,23 @@ class AuthorisePayment(PaymentCommand, frozen=True, kw_only=True):
     deadline_at: datetime
 
 
+class CapturePayment(PaymentCommand, frozen=True, kw_only=True):
+    """Take held money for one shipment, before it is handed over."""
+
+    type: ClassVar[str] = "payments.capture_payment.v1"
+    shipment_id: UUID
+    amount: Money
+
+
+class RefundPayment(PaymentCommand, frozen=True, kw_only=True):
+    """Give captured money back; each `attempt`, from 1, is an operation under its own key."""
+
+    type: ClassVar[str] = "payments.refund_payment.v1"
+    refund_id: UUID
+    attempt: int
+    amount: Money
+
+
 class ReducePayment(PaymentCommand, frozen=True, kw_only=True):
     """Plan for less; None is all of it. `payment_source` only if authorise was never sent."""
 
@@ -94,6 +111,40 @@ class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True):
     decline_code: str
 
 
+class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True):
+    """The money of one shipment is taken."""
+
+    type: ClassVar[str] = "payments.payment_captured.v1"
+    shipment_id: UUID
+    amounts: Amounts
+
+
+class CaptureFailed(PaymentEvent, frozen=True, kw_only=True):
+    """Nothing was taken for the shipment and nothing will be; `code` says why."""
+
+    type: ClassVar[str] = "payments.capture_failed.v1"
+    shipment_id: UUID
+    code: str
+
+
+class RefundSucceeded(PaymentEvent, frozen=True, kw_only=True):
+    """The money of the refund is given back."""
+
+    type: ClassVar[str] = "payments.refund_succeeded.v1"
+    refund_id: UUID
+    attempt: int
+    amounts: Amounts
+
+
+class RefundFailed(PaymentEvent, frozen=True, kw_only=True):
+    """This attempt gave nothing back and never will; a person decides about the next."""
+
+    type: ClassVar[str] = "payments.refund_failed.v1"
+    refund_id: UUID
+    attempt: int
+    code: str
+
+
 class PaymentReduced(PaymentEvent, frozen=True, kw_only=True):
     """The reduction is done at the provider, or nothing was left to do."""
 
@@ -103,14 +154,25 @@ class PaymentReduced(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentUnresolved(PaymentEvent, frozen=True, kw_only=True):
-    """An operation's outcome could not be learned; a person decides."""
+    """An operation's outcome could not be learned; a person decides.
+
+    `subject_id` is the shipment, refund or reduction it belongs to, the order for `authorise`.
+    """
 
     type: ClassVar[str] = "payments.payment_unresolved.v1"
     operation: str
     reason: str
+    subject_id: UUID | None = None
 
 
-COMMAND_DECODERS: Final = decoders(AuthorisePayment, ReducePayment)
+COMMAND_DECODERS: Final = decoders(AuthorisePayment, CapturePayment, RefundPayment, ReducePayment)
 EVENT_DECODERS: Final = decoders(
-    PaymentAuthorised, PaymentDeclined, PaymentReduced, PaymentUnresolved
+    PaymentAuthorised,
+    PaymentDeclined,
+    PaymentCaptured,
+    CaptureFailed,
+    RefundSucceeded,
+    RefundFailed,
+    PaymentReduced,
+    PaymentUnresolved,
 )
