@@ -7,9 +7,11 @@ from libs.domain.payments.operation import Kind, Operation
 from libs.domain.payments.provider import (
     Accepted,
     Authorisation,
+    Capture,
     NotExecuted,
     Outcome,
     PaymentProvider,
+    Refund,
     Release,
     Unknown,
     Unresolvable,
@@ -68,19 +70,24 @@ async def _ask_or_call(
 
 
 async def _call(provider: PaymentProvider, operation: Operation, deadline: Deadline) -> Outcome:
-    amount = Money(amount=operation.amount_minor, currency=operation.currency)
+    key, amount = operation.key, Money(amount=operation.amount_minor, currency=operation.currency)
+    reference = operation.target_reference or ""
     match operation.kind:
         case Kind.AUTHORISE:
             authorisation = Authorisation(
-                key=operation.key,
+                key=key,
                 order_id=operation.order_id,
                 amount=amount,
                 token=operation.source_value or "",
                 external_reference=operation.external_reference,
             )
             return await provider.authorise(authorisation, deadline)
+        case Kind.CAPTURE:
+            capture = Capture(key=key, reference=reference, amount=amount)
+            return await provider.capture(capture, deadline)
         case Kind.RELEASE:
-            release = Release(
-                key=operation.key, reference=operation.target_reference or "", amount=amount
-            )
+            release = Release(key=key, reference=reference, amount=amount)
             return await provider.release(release, deadline)
+        case Kind.RETURN | Kind.REFUND:
+            refund = Refund(key=key, reference=reference, amount=amount)
+            return await provider.refund(refund, deadline)

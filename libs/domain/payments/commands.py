@@ -1,25 +1,28 @@
 """What a command does to a payment, decided without any input or output."""
 
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from libs.contracts.payments import (
     AuthorisePayment,
-    PaymentAuthorised,
+    CapturePayment,
     PaymentDeclined,
-    PaymentEvent,
     ReducePayment,
+    RefundPayment,
 )
-from libs.domain.payments.change import Change, reductions_done, release_of
-from libs.domain.payments.errors import PartialReductionUnsupported
+from libs.domain.payments.agenda import SUPERSEDED, Agenda, Reduction, reduced, refusal
+from libs.domain.payments.answers import answer_of, authorised, success_of
+from libs.domain.payments.change import Change, answer, carry_on
+from libs.domain.payments.errors import IllegalPaymentStep, OperationReused
 from libs.domain.payments.operation import Kind, Operation, OperationState, operation_key
-from libs.domain.payments.payment import NO_CURRENCY, NO_PROVIDER, Payment, State
+from libs.domain.payments.payment import NO_CURRENCY, NO_PROVIDER, Payment, State, Step
 
 TOKEN: Final = "token"  # noqa: S105  # A kind of source, no credential.
-SUPERSEDED: Final = "superseded"
+CURRENCY_DIFFERS: Final = "currency_differs"
+MoneyCommand: TypeAlias = CapturePayment | RefundPayment
 
 
 def begin(command: AuthorisePayment) -> Payment:
@@ -58,7 +61,7 @@ def authorise(
     """Queue the authorisation of a payment that has just begun, or decline what cannot be asked."""
     code = _refusal(command, providers)
     if code is not None:
-        return _answer(payment.decline(code), _declined(payment.order_id, code))
+        return answer(payment.decline(code), [_declined(payment, code)])
     operation = Operation(
         key=operation_key(payment.order_id, Kind.AUTHORISE, payment.order_id),
         order_id=payment.order_id,
@@ -73,7 +76,7 @@ def authorise(
         deadline_at=command.deadline_at,
         traceparent=traceparent,
     )
-    return Change(payment=payment, queued=operation)
+    return Change(payment=payment, queued=(operation,))
 
 
 def authorise_again(payment: Payment) -> Change:
@@ -81,57 +84,113 @@ def authorise_again(payment: Payment) -> Change:
     match payment.state:
         case State.PENDING:
             return Change(payment=payment)
-        case State.AUTHORISED:
-            return _answer(payment, authorised(payment))
+        case State.AUTHORISED | State.SETTLED:
+            return answer(payment, [authorised(payment)])
         case State.DECLINED:
-            code = payment.decline_code or "other"
-            return _answer(payment, _declined(payment.order_id, code))
+            return answer(payment, [_declined(payment, payment.decline_code or "other")])
         case State.VOIDED:
-            return _answer(payment, _declined(payment.order_id, SUPERSEDED))
+            return answer(payment, [_declined(payment, SUPERSEDED)])
+
+
+def operation_of(payment: Payment, command: MoneyCommand, traceparent: str | None) -> Operation:
+    """Return the operation that a capture or refund asks for, as it waits for its turn."""
+    kind, subject_id, attempt = _subject(command)
+    return Operation(
+        key=key_of(command),
+        order_id=payment.order_id,
+        provider=payment.provider,
+        kind=kind,
+        subject_id=subject_id,
+        subject_attempt=attempt,
+        amount_minor=command.amount.amount,
+        currency=command.amount.currency,
+        next_at=None,
+        traceparent=traceparent,
+    )
+
+
+def key_of(command: MoneyCommand) -> UUID:
+    """Return the key that this capture or refund has for ever."""
+    kind, subject_id, attempt = _subject(command)
+    return operation_key(command.order_id, kind, subject_id, attempt)
+
+
+def move_money(payment: Payment, agenda: Agenda, operation: Operation, now: datetime) -> Change:
+    """Queue a capture or refund behind what was asked for before it."""
+    if operation.amount_minor == 0:
+        # Gateways refuse 0, and there is nothing to do: no call, nothing to remember.
+        done = success_of(payment, operation)
+        return answer(payment, [] if done is None else [done])
+    if payment.currency not in (operation.currency, NO_CURRENCY):
+        operation = replace(operation, state=OperationState.FAILED, outcome=CURRENCY_DIFFERS)
+        told = answer_of(payment, operation)
+        return replace(answer(payment, [] if told is None else [told]), queued=(operation,))
+    return carry_on(Change(payment=payment), agenda.followed_by(operation), now=now)
+
+
+def move_money_again(payment: Payment, known: Operation, command: MoneyCommand) -> Change:
+    """Give a repeated capture or refund its answer again; none while it is under way."""
+    if (known.amount_minor, known.currency) != (command.amount.amount, command.amount.currency):
+        raise OperationReused(payment.order_id, known.subject_id)
+    told = answer_of(payment, known)
+    return answer(payment, [] if told is None else [told])
 
 
 def reduce(
     payment: Payment,
-    unresolved: Operation | None,
-    command: ReducePayment,
-    waiting: tuple[UUID, ...],
+    agenda: Agenda,
+    reduction: Reduction,
     now: datetime,
     traceparent: str | None,
 ) -> Change:
-    """Plan for nothing, and give back what is held once no operation is open.
+    """Plan for less at once; what that leaves to give back waits for its turn.
 
-    `unresolved` is the payment's operation whose effect is not settled, `waiting` the reductions
-    not yet answered, this one among them.
+    An operation that is provably idle and that the new plan makes pointless is not called at all.
+    The reduction is the last entry of the agenda.
     """
-    _refuse_part(payment, command)
-    planned = payment.plan_nothing()
-    if unresolved is not None and unresolved.provably_idle and unresolved.kind is Kind.AUTHORISE:
-        given_up = replace(
-            unresolved, state=OperationState.FAILED, next_at=None, outcome=SUPERSEDED
-        )
-        return _reduced(planned, waiting, given_up)
-    if unresolved is not None:
-        return Change(payment=planned)
-    if planned.open_minor > 0:
-        release = release_of(planned, command.reduction_id, now, traceparent)
-        return Change(payment=planned, queued=release)
-    return _reduced(planned, waiting, None)
+    planned = payment.plan_less(reduction.amount_minor)
+    change = Change(payment=planned, traceparent=traceparent)
+    given_up = _given_up(planned, agenda.begun)
+    if given_up is None:
+        return carry_on(change, agenda, now=now)
+    told = answer_of(planned, given_up)
+    if given_up.kind is not Kind.AUTHORISE and told is not None:
+        change = replace(change, events=(told,))
+    return carry_on(replace(change, resolved=given_up), agenda.without_begun(), now=now)
 
 
-def reduce_again(payment: Payment, reduction_id: UUID, *, answered: bool) -> Change:
+def demand_currency(payment: Payment, command: ReducePayment) -> None:
+    """Refuse a reduction in another currency than the payment's: no answer could say it."""
+    if command.amount is not None and command.amount.currency != payment.currency:
+        step = f"{Step.REDUCE} by {command.amount.currency}"
+        raise IllegalPaymentStep(payment.order_id, payment.state, step)
+
+
+def reduce_again(payment: Payment, known: Reduction, amount_minor: int | None) -> Change:
     """Give a repeated reduction its answer again; none while it is still under way."""
-    if not answered:
-        return Change(payment=payment)
-    return _reduced(payment, (reduction_id,), None)
+    if known.amount_minor != amount_minor:
+        raise OperationReused(payment.order_id, known.reduction_id)
+    return answer(payment, [reduced(payment, known.reduction_id)] if known.answered else [])
 
 
-def authorised(payment: Payment) -> PaymentAuthorised:
-    """Say that the money is held."""
-    return PaymentAuthorised(
-        order_id=payment.order_id,
-        amounts=payment.amounts,
-        capture_before=payment.capture_before,
-    )
+def _given_up(payment: Payment, begun: Operation | None) -> Operation | None:
+    if begun is None or not begun.provably_idle:
+        return None
+    if begun.kind is Kind.AUTHORISE and payment.state is State.VOIDED:
+        code: str | None = SUPERSEDED
+    elif begun.kind is Kind.CAPTURE:
+        code = refusal(payment, begun)
+    else:
+        code = None
+    if code is None:
+        return None
+    return replace(begun, state=OperationState.FAILED, next_at=None, outcome=code)
+
+
+def _subject(command: MoneyCommand) -> tuple[Kind, UUID, int]:
+    if isinstance(command, CapturePayment):
+        return Kind.CAPTURE, command.shipment_id, 1
+    return Kind.REFUND, command.refund_id, command.attempt
 
 
 def _refusal(command: AuthorisePayment, providers: frozenset[str]) -> str | None:
@@ -143,23 +202,5 @@ def _refusal(command: AuthorisePayment, providers: frozenset[str]) -> str | None
     return None
 
 
-def _refuse_part(payment: Payment, command: ReducePayment) -> None:
-    if command.amount is not None and command.amount.amount < payment.planned_minor:
-        raise PartialReductionUnsupported(payment.order_id, command.reduction_id)
-
-
-def _declined(order_id: UUID, code: str) -> PaymentDeclined:
-    return PaymentDeclined(order_id=order_id, decline_code=code)
-
-
-def _reduced(payment: Payment, waiting: tuple[UUID, ...], resolved: Operation | None) -> Change:
-    return Change(
-        payment=payment.announced(len(waiting)),
-        resolved=resolved,
-        answered=waiting,
-        events=reductions_done(payment, waiting),
-    )
-
-
-def _answer(payment: Payment, event: PaymentEvent) -> Change:
-    return Change(payment=payment.announced(1), events=(event,))
+def _declined(payment: Payment, code: str) -> PaymentDeclined:
+    return PaymentDeclined(order_id=payment.order_id, decline_code=code)

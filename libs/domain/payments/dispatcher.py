@@ -53,9 +53,7 @@ class Dispatcher:
             on_change=lambda state: metrics.show_breaker(provider.name, state),
         )
         self._pacing = Pacing(settings)
-        self._recorder = Recorder(
-            pool, timedelta(seconds=settings.patience_s), clock, settings.backoff
-        )
+        self._recorder = Recorder(pool, settings.patience(), clock, settings.backoff)
         self._in_flight: set[asyncio.Task[None]] = set()
         metrics.show_breaker(provider.name, BreakerState.CLOSED)
 

@@ -16,12 +16,23 @@ class IllegalPaymentStep(AppError):
         self.order_id, self.current, self.step = order_id, current, step
 
 
-class PartialReductionUnsupported(AppError):
-    """A reduction takes back everything that is planned; a part of it is refused."""
+class UnknownPayment(AppError):
+    """The step needs a payment, and the order never asked for one."""
 
-    kind = ErrorKind.UNPROCESSABLE
-    code = "partial-reduction-unsupported"
+    kind = ErrorKind.CONFLICT
+    code = "unknown-payment"
 
-    def __init__(self, order_id: UUID, reduction_id: UUID) -> None:
-        super().__init__(f"reduction {reduction_id} of order {order_id} is only a part")
-        self.order_id, self.reduction_id = order_id, reduction_id
+    def __init__(self, order_id: UUID, step: str) -> None:
+        super().__init__(f"order {order_id} has no payment to {step}")
+        self.order_id, self.step = order_id, step
+
+
+class OperationReused(AppError):
+    """The same shipment, refund or reduction was asked for before, with another amount."""
+
+    kind = ErrorKind.CONFLICT
+    code = "operation-reused"
+
+    def __init__(self, order_id: UUID, subject_id: UUID) -> None:
+        super().__init__(f"{subject_id} of order {order_id} was asked for with another amount")
+        self.order_id, self.subject_id = order_id, subject_id

@@ -12,13 +12,16 @@ class Kind(StrEnum):
     """What the provider is asked to do."""
 
     AUTHORISE = "authorise"
+    CAPTURE = "capture"
     RELEASE = "release"
+    RETURN = "return"  # To the provider a refund; to us no refund, but the end of a reduction.
+    REFUND = "refund"
 
 
 class OperationState(StrEnum):
     """How much is known of the call's effect."""
 
-    QUEUED = "queued"  # Provably not executed.
+    QUEUED = "queued"  # Provably not executed; without a `next_at` it waits for its turn.
     SENT = "sent"  # A dispatcher claimed it; its process may have died since.
     ACCEPTED = "accepted"  # The provider answers later.
     UNKNOWN = "unknown"
@@ -38,11 +41,17 @@ RESOLVABLE: Final = frozenset(
 )
 
 
+# The turn of an operation that is not stored yet: behind everything that is.
+NEWEST: Final = 2**63 - 1
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """A row of payments.operations.
 
-    `target_reference` names what a release acts on, `provider_reference` what a success made;
-    `first_attempt_at` is None until a call was really tried; `attempts` counts the claims.
+    `subject_id` is the shipment, refund, reduction or order it is for, `subject_attempt` how often
+    that subject was asked for. `target_reference` names what the call acts on,
+    `provider_reference` what a success made; `first_attempt_at` is None until a call was really
+    tried; `attempts` counts the claims; operations of one payment take place in order of `turn`.
     """
 
     key: UUID
@@ -50,6 +59,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     provider: str
     kind: Kind
     subject_id: UUID
+    subject_attempt: int = 1
     amount_minor: int
     currency: str
     source_value: str | None = None
@@ -65,10 +75,16 @@ class Operation(Struct, frozen=True, kw_only=True):
     possibly_executed: bool = False
     outcome: str | None = None
     traceparent: str | None = None
+    turn: int = NEWEST
 
     @property
     def resolvable(self) -> bool:
         return self.state in RESOLVABLE
+
+    @property
+    def waits(self) -> bool:
+        """Say whether earlier operations of the payment come first."""
+        return self.state is OperationState.QUEUED and self.next_at is None
 
     @property
     def provably_idle(self) -> bool:

@@ -1,7 +1,7 @@
 """The provider protocol: what payments asks of any payment provider, and how it may answer."""
 
 from datetime import datetime
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -20,8 +20,24 @@ class Authorisation(Struct, frozen=True, kw_only=True):
     external_reference: str | None
 
 
+class Capture(Struct, frozen=True, kw_only=True):
+    """A request to take `amount` of what the authorisation `reference` holds."""
+
+    key: UUID
+    reference: str
+    amount: Money
+
+
 class Release(Struct, frozen=True, kw_only=True):
     """A request to give free the rest, `amount`, of the authorisation `reference`."""
+
+    key: UUID
+    reference: str
+    amount: Money
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """A request to give back `amount` of what was captured of the authorisation `reference`."""
 
     key: UUID
     reference: str
@@ -87,20 +103,66 @@ DECLINE_CODES = frozenset(
         "other",
     }
 )
+AMOUNT_UNSUPPORTED: Final = "amount_unsupported"
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What a webhook says: the operation under `key` came to `outcome`."""
+
+    key: UUID
+    outcome: Succeeded | Declined
+
+
+class ProviderObject(Struct, frozen=True, kw_only=True):
+    """One object in the provider's books; `key` is None if it was not made under a key of ours.
+
+    `kind` is authorise, capture or refund. The amounts of an authorisation are those of everything
+    that was done to it; None with other kinds.
+    """
+
+    kind: str
+    reference: str
+    key: UUID | None
+    order_reference: str
+    amount: Money
+    succeeded: bool
+    captured_minor: int | None = None
+    released_minor: int | None = None
+    refunded_minor: int | None = None
+
+
+class ObjectPage(Struct, frozen=True, kw_only=True):
+    """A page of the provider's books, oldest first; `next_cursor` is None on the last."""
+
+    objects: tuple[ProviderObject, ...]
+    next_cursor: str | None
 
 
 class PaymentProvider(Protocol):
     """An adapter to one provider.
 
     Every method ends by its deadline and never raises for what the provider or the network does.
-    A repeated key with the same request has one effect and one answer.
+    A repeated key with the same request has one effect and one answer. An amount that the
+    provider cannot express is declined `amount_unsupported` before any call.
     """
 
     @property
     def name(self) -> str: ...
     async def authorise(self, request: Authorisation, deadline: Deadline) -> Outcome: ...
+    async def capture(self, request: Capture, deadline: Deadline) -> Outcome: ...
     async def release(self, request: Release, deadline: Deadline) -> Outcome: ...
+    async def refund(self, request: Refund, deadline: Deadline) -> Outcome: ...
 
     async def lookup(self, key: UUID, deadline: Deadline) -> Outcome | None:
         """Return what became of `key`, or None if the provider has clearly never seen it."""
+        ...
+
+    async def objects(
+        self, since: datetime, cursor: str | None, deadline: Deadline
+    ) -> ObjectPage | NotExecuted | Unknown:
+        """Return a page of the objects made at `since` or later; None begins at the first."""
+        ...
+
+    def notice(self, body: bytes) -> Notice | None:
+        """Read a webhook whose signature was checked; None if it decides no operation."""
         ...

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from libs.domain.payments import metrics
 from libs.domain.payments.provider import Unresolvable
-from libs.domain.payments.settlement import Attempted
+from libs.domain.payments.settlement import Attempted, Patience
 from libs.domain.payments.use_cases.record_outcomes import record_outcomes
 from libs.foundation.database.connections import Pool
 from libs.foundation.database.failures import is_data, is_environment
@@ -27,7 +27,7 @@ class Recorder:
     """
 
     def __init__(
-        self, pool: Pool, patience: timedelta, clock: Callable[[], datetime], backoff: Backoff
+        self, pool: Pool, patience: Patience, clock: Callable[[], datetime], backoff: Backoff
     ) -> None:
         self._pool = pool
         self._patience = patience

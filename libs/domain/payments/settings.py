@@ -1,9 +1,11 @@
 """How the payments worker calls its provider: limits, patience, retries."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from libs.domain.payments.settlement import Patience
 from libs.foundation.resilience.breaker import BreakerSettings
 from libs.foundation.resilience.retry import Backoff
 
@@ -32,6 +34,8 @@ class DispatchSettings(Struct, frozen=True, kw_only=True):
     """Time after which a claimed operation without a recorded outcome is asked about again."""
     patience_s: Annotated[int, Meta(ge=1)] = 900
     """Time from its first attempt for which an authorisation provably not executed is tried."""
+    capture_patience_s: Annotated[int, Meta(ge=1)] = 86_400
+    """Time from its first attempt for which a capture provably not executed is tried."""
     key_window_s: Annotated[int, Meta(ge=1)] = 82_800
     """Time for which the provider surely remembers a key; later it is only asked, never called."""
     accepted_poll_ms: Annotated[int, Meta(ge=1)] = 2_000
@@ -52,6 +56,13 @@ class DispatchSettings(Struct, frozen=True, kw_only=True):
             raise ValueError("recovery_ms must be at least twice call_timeout_ms")
         if self.patience_s >= self.key_window_s:
             raise ValueError("patience_s < key_window_s must hold")
+
+    def patience(self) -> Patience:
+        """Return both patiences, as what decides them takes them."""
+        return Patience(
+            authorise=timedelta(seconds=self.patience_s),
+            capture=timedelta(seconds=self.capture_patience_s),
+        )
 
 
 class PaymentsSettings(Struct, frozen=True, kw_only=True):

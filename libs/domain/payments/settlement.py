@@ -7,9 +7,10 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from libs.contracts.payments import PaymentDeclined, PaymentUnresolved
-from libs.domain.payments.change import Change, reductions_done, release_of
-from libs.domain.payments.commands import SUPERSEDED, authorised
+from libs.contracts.payments import PaymentEvent
+from libs.domain.payments.agenda import SUPERSEDED, Agenda, refusal
+from libs.domain.payments.answers import failure_of, success_of, unresolved
+from libs.domain.payments.change import Change, carry_on
 from libs.domain.payments.operation import Kind, Operation, OperationState
 from libs.domain.payments.payment import Payment, State
 from libs.domain.payments.provider import (
@@ -23,6 +24,25 @@ from libs.domain.payments.provider import (
 )
 
 TIMED_OUT: Final = "timed_out"
+# A refusal of these leaves our money where the plan does not want it: a person must look.
+_MUST_SUCCEED: Final = frozenset({Kind.RELEASE, Kind.RETURN})
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """How long an operation that is provably not executed is tried, from its first attempt."""
+
+    authorise: timedelta
+    capture: timedelta
+
+    def of(self, kind: Kind) -> timedelta | None:
+        """Return the bound; None for what is tried until it is done."""
+        match kind:
+            case Kind.AUTHORISE:
+                return self.authorise
+            case Kind.CAPTURE:
+                return self.capture
+            case Kind.RELEASE | Kind.RETURN | Kind.REFUND:
+                return None
 
 
 class Attempted(Struct, frozen=True, kw_only=True):
@@ -38,32 +58,31 @@ class Attempted(Struct, frozen=True, kw_only=True):
 class _Case(Struct, frozen=True, kw_only=True):
     payment: Payment
     operation: Operation
-    waiting: tuple[UUID, ...]
+    agenda: Agenda
     attempted: Attempted
     now: datetime
-    patience: timedelta
+    patience: Patience
 
 
 def settle(
     payment: Payment,
     operation: Operation,
-    waiting: tuple[UUID, ...],
+    agenda: Agenda,
     attempted: Attempted,
     *,
     now: datetime,
-    patience: timedelta,
+    patience: Patience,
 ) -> Change | None:
     """Return what the outcome changes, or None when another attempt has decided already.
 
-    `waiting` are the reductions not yet answered; `patience` is how long an operation that is
-    provably not executed is tried again, counted from its first attempt.
+    `agenda` is what is left to do of the payment, this operation included.
     """
     if not operation.resolvable:
         return None
     case = _Case(
         payment=payment,
         operation=operation,
-        waiting=waiting,
+        agenda=agenda,
         attempted=attempted,
         now=now,
         patience=patience,
@@ -101,52 +120,51 @@ def _succeeded(case: _Case, done: Succeeded) -> Change:
     operation = replace(
         _closed(case.operation, OperationState.SUCCEEDED, None), provider_reference=done.reference
     )
-    if operation.kind is Kind.RELEASE:
-        return _reduced(case, case.payment.release(operation.amount_minor), operation)
-    payment = case.payment.authorise(operation.amount_minor, done.reference, done.capture_before)
-    if payment.state is State.VOIDED:
-        # The order gave up meanwhile: the money goes back under a key of its own.
-        return Change(
-            payment=payment,
-            resolved=operation,
-            queued=release_of(payment, case.waiting[0], case.now, operation.traceparent),
-            traceparent=operation.traceparent,
-        )
-    return Change(
-        payment=payment.announced(1),
-        resolved=operation,
-        events=(authorised(payment),),
-        traceparent=operation.traceparent,
-    )
+    payment = _moved(case.payment, operation, done)
+    told = success_of(payment, operation)
+    if operation.kind is Kind.AUTHORISE and payment.state is State.VOIDED:
+        told = None  # The order gave up meanwhile: the money goes back under a key of its own.
+    return _over(case, payment, operation, told)
+
+
+def _moved(payment: Payment, operation: Operation, done: Succeeded) -> Payment:
+    amount_minor = operation.amount_minor
+    match operation.kind:
+        case Kind.AUTHORISE:
+            return payment.authorise(amount_minor, done.reference, done.capture_before)
+        case Kind.CAPTURE:
+            return payment.capture(amount_minor)
+        case Kind.RELEASE:
+            return payment.release(amount_minor)
+        case Kind.RETURN:
+            return payment.give_back(amount_minor)
+        case Kind.REFUND:
+            return payment.refund(amount_minor)
 
 
 def _declined(case: _Case, code: str) -> Change:
-    if case.operation.kind is Kind.RELEASE:
+    if case.operation.kind in _MUST_SUCCEED:
         return _manual(case, code)
-    operation = _closed(case.operation, OperationState.DECLINED, code)
-    return _no_money(case, operation, code)
+    return _nothing_done(case, _closed(case.operation, OperationState.DECLINED, code))
 
 
-def _no_money(case: _Case, operation: Operation, code: str) -> Change:
-    payment = case.payment.decline(code)
-    if payment.state is State.VOIDED:
-        return _reduced(case, payment, operation)
-    return Change(
-        payment=payment.announced(1),
+def _nothing_done(case: _Case, operation: Operation) -> Change:
+    if operation.kind is not Kind.AUTHORISE:
+        return _over(case, case.payment, operation, failure_of(operation))
+    payment = case.payment.decline(operation.outcome or "other")
+    void = payment.state is State.VOIDED
+    return _over(case, payment, operation, None if void else failure_of(operation))
+
+
+def _over(case: _Case, payment: Payment, operation: Operation, told: PaymentEvent | None) -> Change:
+    """Close the operation, tell it, and let those that waited for it take their turns."""
+    change = Change(
+        payment=payment,
         resolved=operation,
-        events=(PaymentDeclined(order_id=payment.order_id, decline_code=code),),
+        events=() if told is None else (told,),
         traceparent=operation.traceparent,
     )
-
-
-def _reduced(case: _Case, payment: Payment, operation: Operation) -> Change:
-    return Change(
-        payment=payment.announced(len(case.waiting)),
-        resolved=operation,
-        answered=case.waiting,
-        events=reductions_done(payment, case.waiting),
-        traceparent=operation.traceparent,
-    )
+    return carry_on(change, case.agenda.without_begun(), now=case.now, cause=operation.subject_id)
 
 
 def _not_executed(case: _Case, outcome: NotExecuted) -> Change:
@@ -156,13 +174,9 @@ def _not_executed(case: _Case, outcome: NotExecuted) -> Change:
     operation = case.operation
     if outcome.attempted and operation.first_attempt_at is None:
         operation = replace(operation, first_attempt_at=operation.sent_at or case.now)
-    if operation.kind is Kind.AUTHORISE:
-        if case.payment.state is State.VOIDED:
-            return _no_money(
-                case, _closed(operation, OperationState.FAILED, SUPERSEDED), SUPERSEDED
-            )
-        if outcome.attempted and _out_of_patience(operation, case):
-            return _no_money(case, _closed(operation, OperationState.FAILED, TIMED_OUT), TIMED_OUT)
+    code = _pointless(case) or _timed_out(case, operation, outcome)
+    if code is not None:
+        return _nothing_done(case, _closed(operation, OperationState.FAILED, code))
     waiting = replace(
         operation,
         state=OperationState.QUEUED,
@@ -172,17 +186,27 @@ def _not_executed(case: _Case, outcome: NotExecuted) -> Change:
     return Change(payment=case.payment, resolved=waiting)
 
 
-def _out_of_patience(operation: Operation, case: _Case) -> bool:
+def _pointless(case: _Case) -> str | None:
+    """Say why trying again would only make something to undo."""
+    if case.operation.kind is Kind.AUTHORISE:
+        return SUPERSEDED if case.payment.state is State.VOIDED else None
+    if case.operation.kind is Kind.CAPTURE:
+        return refusal(case.payment, case.operation)
+    return None
+
+
+def _timed_out(case: _Case, operation: Operation, outcome: NotExecuted) -> str | None:
     """Say whether trying may end: patience counts from the first attempt, never from the order.
 
-    Otherwise everything that waited behind an outage would be declined when it ends.
+    Otherwise everything that waited behind an outage would be given up when it ends.
     """
-    if operation.first_attempt_at is None:
-        return False
-    ends_at = operation.first_attempt_at + case.patience
+    patience = case.patience.of(operation.kind)
+    if patience is None or not outcome.attempted or operation.first_attempt_at is None:
+        return None
+    ends_at = operation.first_attempt_at + patience
     if operation.deadline_at is not None:
         ends_at = max(ends_at, operation.deadline_at)
-    return case.now >= ends_at
+    return TIMED_OUT if case.now >= ends_at else None
 
 
 def _later(case: _Case, state: OperationState, reason: str | None) -> Change:
@@ -198,14 +222,12 @@ def _later(case: _Case, state: OperationState, reason: str | None) -> Change:
 
 
 def _manual(case: _Case, reason: str) -> Change:
+    """Leave it to a person; whoever waits behind it goes on waiting."""
     operation = _closed(case.operation, OperationState.MANUAL, reason)
-    event = PaymentUnresolved(
-        order_id=operation.order_id, operation=operation.kind.value, reason=reason
-    )
     return Change(
         payment=case.payment.announced(1),
         resolved=operation,
-        events=(event,),
+        events=(unresolved(operation, reason),),
         traceparent=operation.traceparent,
     )
 

@@ -27,11 +27,12 @@ _CLAIM: Final = """
         updated_at = now()
     WHERE operation.key = ANY(ARRAY(SELECT key FROM due))
     RETURNING operation.key, operation.order_id, operation.provider, operation.kind,
-        operation.subject_id, operation.amount_minor, operation.currency, operation.source_value,
-        operation.external_reference, operation.target_reference, operation.state,
-        operation.provider_reference, operation.attempts, operation.first_attempt_at,
-        operation.sent_at, operation.next_at, operation.deadline_at, operation.possibly_executed,
-        operation.outcome, operation.traceparent"""
+        operation.subject_id, operation.subject_attempt, operation.amount_minor,
+        operation.currency, operation.source_value, operation.external_reference,
+        operation.target_reference, operation.state, operation.provider_reference,
+        operation.attempts, operation.first_attempt_at, operation.sent_at, operation.next_at,
+        operation.deadline_at, operation.possibly_executed, operation.outcome,
+        operation.traceparent, coalesce(operation.turn, 0) AS turn"""
 
 _OLDEST_UNRESOLVED: Final = """
     SELECT min(created_at) FROM payments.operations

@@ -30,14 +30,19 @@ _LOCK: Final = """
 _SAVE: Final = """
     UPDATE payments.payments AS payment
     SET provider_reference = changed.provider_reference, state = changed.state,
-        planned_minor = changed.planned_minor, authorised_minor = changed.authorised_minor,
-        released_minor = changed.released_minor, capture_before = changed.capture_before,
+        planned_minor = changed.planned_minor, due_minor = changed.due_minor,
+        authorised_minor = changed.authorised_minor, captured_minor = changed.captured_minor,
+        released_minor = changed.released_minor, returned_minor = changed.returned_minor,
+        refunded_minor = changed.refunded_minor, capture_before = changed.capture_before,
         decline_code = changed.decline_code, sequence = changed.sequence, updated_at = now()
     FROM unnest(%(order_id)s::uuid[], %(provider_reference)s::text[], %(state)s::text[],
-        %(planned_minor)s::bigint[], %(authorised_minor)s::bigint[], %(released_minor)s::bigint[],
-        %(capture_before)s::timestamptz[], %(decline_code)s::text[], %(sequence)s::bigint[])
-        AS changed (order_id, provider_reference, state, planned_minor, authorised_minor,
-            released_minor, capture_before, decline_code, sequence)
+        %(planned_minor)s::bigint[], %(due_minor)s::bigint[], %(authorised_minor)s::bigint[],
+        %(captured_minor)s::bigint[], %(released_minor)s::bigint[], %(returned_minor)s::bigint[],
+        %(refunded_minor)s::bigint[], %(capture_before)s::timestamptz[], %(decline_code)s::text[],
+        %(sequence)s::bigint[])
+        AS changed (order_id, provider_reference, state, planned_minor, due_minor,
+            authorised_minor, captured_minor, released_minor, returned_minor, refunded_minor,
+            capture_before, decline_code, sequence)
     WHERE payment.order_id = changed.order_id"""
 
 _BEGUN: Final = ("order_id", "provider", "source_kind", "state", "currency", "planned_minor")
@@ -46,8 +51,12 @@ _SAVED: Final = (
     "provider_reference",
     "state",
     "planned_minor",
+    "due_minor",
     "authorised_minor",
+    "captured_minor",
     "released_minor",
+    "returned_minor",
+    "refunded_minor",
     "capture_before",
     "decline_code",
     "sequence",

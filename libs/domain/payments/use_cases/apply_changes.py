@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from libs.domain.payments.agenda import Reduction
 from libs.domain.payments.change import Change
 from libs.domain.payments.payment import Payment
 from libs.domain.payments.sql import operations, payments, reductions
-from libs.domain.payments.sql.reductions import Reduction
 from libs.foundation.database.transaction import Locked, Transaction
 from libs.foundation.messaging import outbox
 from libs.foundation.messaging.outbox import Outgoing
@@ -20,8 +20,10 @@ async def apply_changes(
         change.payment for change in changes if change.payment != before[change.payment.order_id]
     ]
     await payments.save(tx, changed)
+    # First what ends, then what begins: of one payment only one operation may be scheduled.
     await operations.resolve(tx, [each.resolved for each in changes if each.resolved is not None])
-    await operations.queue(tx, [each.queued for each in changes if each.queued is not None])
+    await operations.resolve(tx, [each for change in changes for each in change.moved])
+    await operations.queue(tx, [each for change in changes for each in change.queued])
     await reductions.answer(
         tx,
         [
