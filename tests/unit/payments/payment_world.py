@@ -2,21 +2,23 @@
 
 It does what the SQL does, row by row, so that every order of arrival can be tried without a
 database: commands come twice and in any order, calls are lost before or after their effect,
-outcomes are recorded late, twice, in any order, or never.
+outcomes and webhooks are recorded late, twice, in any order, or never.
 """
 
-from collections import Counter
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import UUID, uuid5
+from itertools import count
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from libs.contracts.payments import PaymentEvent
+from libs.contracts.payments import PaymentEvent, ReducePayment
 from libs.domain.payments import commands
+from libs.domain.payments.agenda import Agenda, Reduction
 from libs.domain.payments.change import Change
-from libs.domain.payments.operation import Kind, Operation, OperationState
+from libs.domain.payments.commands import MoneyCommand
+from libs.domain.payments.operation import NEWEST, Operation, OperationState
 from libs.domain.payments.payment import Payment
 from libs.domain.payments.provider import (
     Accepted,
@@ -26,16 +28,18 @@ from libs.domain.payments.provider import (
     Succeeded,
     Unknown,
 )
-from libs.domain.payments.settlement import Attempted, settle
-from libs.testkit.payments.commands import authorise, reduce
+from libs.domain.payments.settlement import Attempted, Patience, settle
+from libs.testkit.payments.commands import authorise
+from tests.unit.payments.provider_book import ProviderBook
 
-PATIENCE = timedelta(minutes=15)
+PATIENCE = Patience(authorise=timedelta(minutes=15), capture=timedelta(minutes=30))
 
 
 class Call(StrEnum):
     """What happens to one call."""
 
     ANSWERED = "answered"
+    DECLINED = "declined"
     REFUSED = "refused"
     LOST_BEFORE = "lost-before"
     LOST_AFTER = "lost-after"
@@ -52,20 +56,24 @@ class InFlight(Struct, kw_only=True):
 class PaymentWorld:
     """One order's payment, at our side and at the provider's."""
 
-    def __init__(self, order_id: UUID, now: datetime, *, card_is_good: bool) -> None:
+    def __init__(
+        self, order_id: UUID, now: datetime, *, card_is_good: bool, amount_minor: int
+    ) -> None:
         self.order_id = order_id
         self.now = now
         self.card_is_good = card_is_good
+        self.amount_minor = amount_minor
         self.payment: Payment | None = None
         self.operations: dict[UUID, Operation] = {}
-        self.reductions: dict[UUID, bool] = {}  # True once answered.
+        self.reductions: dict[UUID, Reduction] = {}
         self.events: list[PaymentEvent] = []
+        self.asked: list[tuple[UUID, int]] = []  # Subject and attempt, in command order.
         self.in_flight: list[InFlight] = []
-        self.answers: dict[UUID, Outcome] = {}  # What the provider did under each key.
-        self.live: Counter[str] = Counter()
+        self.book = ProviderBook()
+        self._turns = count(1)
 
     def deliver_authorise(self) -> None:
-        command = authorise(self.order_id, now=self.now)
+        command = authorise(self.order_id, now=self.now, amount_minor=self.amount_minor)
         if self.payment is not None:
             self._apply(commands.authorise_again(self.payment))
             return
@@ -79,30 +87,35 @@ class PaymentWorld:
             )
         )
 
-    def deliver_reduce(self, number: int) -> None:
-        command = reduce(self.order_id, uuid5(self.order_id, f"reduction {number}"))
-        payment = self.payment or commands.tombstone(command)
-        answered = self.reductions.get(command.reduction_id)
-        if answered is not None:
-            self._apply(commands.reduce_again(payment, command.reduction_id, answered=answered))
+    def deliver_money(self, command: MoneyCommand, subject: tuple[UUID, int]) -> None:
+        assert self.payment is not None
+        known = self.operations.get(commands.key_of(command))
+        if known is not None:
+            self._apply(commands.move_money_again(self.payment, known, command))
             return
-        self.reductions[command.reduction_id] = False
-        unresolved = [
-            each
-            for each in self.operations.values()
-            if each.resolvable or each.state is OperationState.MANUAL
-        ]
-        assert len(unresolved) <= 1
-        self._apply(
-            commands.reduce(
-                payment,
-                unresolved[0] if unresolved else None,
-                command,
-                self.waiting(),
-                self.now,
-                None,
-            )
+        self.asked.append(subject)
+        operation = commands.operation_of(self.payment, command, None)
+        self._apply(commands.move_money(self.payment, self.agenda(), operation, self.now))
+
+    def deliver_reduce(self, command: ReducePayment) -> None:
+        payment = self.payment or commands.tombstone(command)
+        amount_minor = None if command.amount is None else command.amount.amount
+        known = self.reductions.get(command.reduction_id)
+        if known is not None:
+            self._apply(commands.reduce_again(payment, known, amount_minor))
+            return
+        reduction = Reduction(
+            order_id=self.order_id,
+            reduction_id=command.reduction_id,
+            amount_minor=amount_minor,
+            turn=next(self._turns),
         )
+        self.asked.append((reduction.reduction_id, 1))
+        self.reductions[reduction.reduction_id] = reduction
+        self._apply(commands.reduce(payment, self.agenda(), reduction, self.now, None))
+
+    def agenda(self) -> Agenda:
+        return Agenda.of(list(self.operations.values()), list(self.reductions.values()))
 
     def due(self) -> list[Operation]:
         return [each for each in self.operations.values() if each.next_at is not None]
@@ -138,7 +151,7 @@ class PaymentWorld:
     def call(self, attempt: InFlight, call: Call) -> None:
         """Ask the provider first where an earlier call may have arrived, as the product does."""
         operation = attempt.operation
-        known = self.answers.get(operation.key)
+        known = self.book.answers.get(operation.key)
         if operation.possibly_executed and known is not None:
             attempt.outcome = known
             return
@@ -155,20 +168,39 @@ class PaymentWorld:
                 attempt.outcome = Accepted()
             case Call.ANSWERED:
                 attempt.outcome = self._execute(operation)
+            case Call.DECLINED:
+                attempt.outcome = self._execute(operation, willing=False)
 
     def record(self, attempt: InFlight) -> None:
         """Record an outcome; the attempt stays, so that it may be recorded again."""
-        assert self.payment is not None
         assert attempt.outcome is not None
+        self._settle(attempt.operation.key, attempt.operation.attempts, attempt.outcome)
+
+    def webhook(self, key: UUID) -> None:
+        """Deliver what the provider has to say of a key, however often it said so before."""
+        self._settle(key, 0, self.book.answers[key])
+
+    def settle_everything(self) -> None:
+        """Let a healthy dispatcher and a healthy provider finish."""
+        for _ in range(50):
+            if not self.claim():
+                return
+            attempt = self.in_flight.pop()
+            self.call(attempt, Call.ANSWERED)
+            self.record(attempt)
+        raise AssertionError("it never comes to rest")
+
+    def _settle(self, key: UUID, attempt: int, outcome: Outcome) -> None:
+        assert self.payment is not None
         change = settle(
             self.payment,
-            self.operations[attempt.operation.key],
-            self.waiting(),
+            self.operations[key],
+            self.agenda(),
             Attempted(
-                key=attempt.operation.key,
+                key=key,
                 order_id=self.order_id,
-                attempt=attempt.operation.attempts,
-                outcome=attempt.outcome,
+                attempt=attempt,
+                outcome=outcome,
                 next_at=self.now,
             ),
             now=self.now,
@@ -177,42 +209,19 @@ class PaymentWorld:
         if change is not None:
             self._apply(change)
 
-    def waiting(self) -> tuple[UUID, ...]:
-        return tuple(each for each, answered in self.reductions.items() if not answered)
-
-    def settle_everything(self) -> None:
-        """Let a healthy dispatcher and a healthy provider finish."""
-        for _ in range(10):
-            if not self.claim():
-                return
-            attempt = self.in_flight.pop()
-            self.call(attempt, Call.ANSWERED)
-            self.record(attempt)
-        raise AssertionError("it never comes to rest")
-
-    def _execute(self, operation: Operation) -> Outcome:
-        if operation.key not in self.answers:
-            self.answers[operation.key] = self._first(operation)
-        return self.answers[operation.key]
-
-    def _first(self, operation: Operation) -> Outcome:
-        reference = operation.target_reference or f"auth_{operation.key.hex}"
-        if operation.kind is Kind.RELEASE:
-            self.live[reference] -= operation.amount_minor
-            return Succeeded(reference=reference)
-        if not self.card_is_good:
-            return Declined(code="card_declined")
-        self.live[reference] += operation.amount_minor
-        return Succeeded(reference=reference)
+    def _execute(self, operation: Operation, *, willing: bool = True) -> Succeeded | Declined:
+        return self.book.execute(operation, willing=willing and self.card_is_good)
 
     def _apply(self, change: Change) -> None:
         self.payment = change.payment
-        if change.resolved is not None:
-            assert self.operations[change.resolved.key].resolvable
-            self.operations[change.resolved.key] = change.resolved
-        if change.queued is not None:
-            assert change.queued.key not in self.operations
-            self.operations[change.queued.key] = change.queued
+        for updated in change.updated:
+            assert self.operations[updated.key].resolvable
+            self.operations[updated.key] = updated
+        for new in change.queued:
+            assert new.key not in self.operations
+            assert new.turn == NEWEST
+            self.operations[new.key] = replace(new, turn=next(self._turns))
         for reduction_id in change.answered:
-            self.reductions[reduction_id] = True
+            answered = replace(self.reductions[reduction_id], answered=True)
+            self.reductions[reduction_id] = answered
         self.events.extend(change.events)
