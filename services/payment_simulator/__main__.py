@@ -12,6 +12,7 @@ from services.payment_simulator.faults import FaultPlan
 from services.payment_simulator.ledger import open_ledger
 from services.payment_simulator.routes import application, serving
 from services.payment_simulator.settings import SimulatorSettings
+from services.payment_simulator.webhooks import open_webhooks
 
 _log = get_logger(__name__)
 
@@ -21,7 +22,8 @@ async def main(environ: Mapping[str, str]) -> None:
     async with (
         service("payment-simulator", settings.process, configuration=settings) as process,
         open_ledger(settings.ledger_path) as ledger,
-        serving(application(ledger, FaultPlan()), settings) as url,
+        open_webhooks(settings) as webhooks,
+        serving(application(ledger, FaultPlan(), webhooks), settings) as url,
     ):
         _log.info("payment_simulator_listening", url=url)
         await process.run_until_stopped(_until(process.stopping))

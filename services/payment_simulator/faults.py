@@ -2,15 +2,18 @@
 
 from enum import StrEnum
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-RequestKind = Literal["authorise", "release", "lookup"]
+RequestKind = Literal["authorise", "capture", "release", "refund", "lookup", "objects"]
 
 
 class FaultKind(StrEnum):
-    """How a request goes wrong; `*_after` means after the operation took its effect."""
+    """How a request goes wrong; `*_after` means after the operation took its effect.
+
+    Kinds that begin with `webhook` are about what is told of it, and come beside the others.
+    """
 
     SLOW = "slow"  # The operation happens after the delay.
     DECLINE = "decline"
@@ -20,6 +23,15 @@ class FaultKind(StrEnum):
     ERROR_AFTER = "error_after"
     RESET_AFTER = "reset_after"
     GARBLED_AFTER = "garbled_after"
+    ACCEPTED = "accepted"  # It is done; how it ended is told after the delay.
+    WEBHOOK = "webhook"  # Sent, also by a simulator that sends none of itself.
+    WEBHOOK_TWICE = "webhook_twice"
+    WEBHOOK_LATE = "webhook_late"  # Sent after the delay.
+    WEBHOOK_OUT_OF_ORDER = "webhook_out_of_order"  # Sent after the next one, or after the delay.
+    WEBHOOK_LOST = "webhook_lost"
+
+
+_OF_WEBHOOKS: Final = frozenset(kind for kind in FaultKind if kind.value.startswith("webhook"))
 
 
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,7 +89,13 @@ class FaultPlan:
 
     def take(self, operation: RequestKind, token: str | None = None) -> Fault | None:
         """Return the fault of the next request, if it has one."""
-        return next((each.fault for each in self._armed if each.takes(operation, token)), None)
+        armed = (each for each in self._armed if each.fault.kind not in _OF_WEBHOOKS)
+        return next((each.fault for each in armed if each.takes(operation, token)), None)
+
+    def take_of_webhook(self, operation: RequestKind, token: str | None = None) -> list[Fault]:
+        """Return every fault of the webhook about the next operation."""
+        armed = [each for each in self._armed if each.fault.kind in _OF_WEBHOOKS]
+        return [each.fault for each in armed if each.takes(operation, token)]
 
     def active(self) -> list[ActiveFault]:
         """Return the rules and their hits."""

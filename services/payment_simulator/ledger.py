@@ -18,6 +18,7 @@ from services.payment_simulator.messages import (
     AuthoriseBody,
     Kind,
     LedgerItem,
+    ObjectItem,
     Operation,
     Status,
 )
@@ -37,19 +38,21 @@ class Authorise(Struct, frozen=True, kw_only=True):
     decline_code: str | None
 
 
-class Release(Struct, frozen=True, kw_only=True):
-    """A release to execute."""
+class Act(Struct, frozen=True, kw_only=True):
+    """A capture, release or refund to execute; `decline_code` is decided before, by a fault."""
 
+    kind: Kind
     key: UUID
     authorisation_id: str
     amount: Amount
+    decline_code: str | None = None
 
 
 class KeyReused(Exception):
     """The key was used before, by another request."""
 
 
-Request: TypeAlias = Authorise | Release
+Request: TypeAlias = Authorise | Act
 Answer: TypeAlias = Operation | KeyReused
 
 
@@ -81,6 +84,13 @@ class Ledger:
     async def page(self, after: int, items_max: int) -> list[LedgerItem]:
         """Return authorisations after a sequence number, in their order."""
         return await self._in_thread(lambda: statements.page(self._connection, after, items_max))
+
+    async def objects(self, after: int, since: datetime, items_max: int) -> list[ObjectItem]:
+        """Return objects made at `since` or later, after a sequence number, in their order."""
+        moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return await self._in_thread(
+            lambda: statements.objects(self._connection, after, moment, items_max)
+        )
 
     async def _write(self) -> None:
         while self._waiting:
@@ -125,10 +135,12 @@ def _execute(connection: sqlite3.Connection, request: Request) -> Answer:
     match request:
         case Authorise():
             operation = _authorise(connection, request)
-        case Release():
-            operation = _release(connection, request)
+        case Act():
+            operation = _act(connection, request)
     stored = statements.StoredOperation(request_hash, _encode(operation))
     statements.add_operation(connection, request.key, operation.kind, stored)
+    if operation.kind is not Kind.RELEASE:
+        statements.add_object(connection, _object(operation))
     return operation
 
 
@@ -159,37 +171,75 @@ def _authorise(connection: sqlite3.Connection, request: Authorise) -> Operation:
     )
 
 
-def _release(connection: sqlite3.Connection, request: Release) -> Operation:
+def _act(connection: sqlite3.Connection, request: Act) -> Operation:
     found = statements.find_authorisation(connection, request.authorisation_id)
-    code = _release_refusal(found, request.amount)
+    code = request.decline_code or _refusal(found, request)
     if code is None:
-        statements.release(connection, request.authorisation_id, request.key)
+        _move(connection, request)
     return Operation(
         key=request.key,
-        kind=Kind.RELEASE,
+        kind=request.kind,
         status=Status.SUCCEEDED if code is None else Status.DECLINED,
         amount=request.amount,
         authorisation_id=request.authorisation_id,
+        reference=None if code is not None else _reference(request),
         decline_code=code,
     )
 
 
-def _release_refusal(found: statements.StoredAuthorisation | None, amount: Amount) -> str | None:
+def _move(connection: sqlite3.Connection, request: Act) -> None:
+    match request.kind:
+        case Kind.CAPTURE:
+            statements.capture(connection, request.authorisation_id, request.amount.amount)
+        case Kind.REFUND:
+            statements.refund(connection, request.authorisation_id, request.amount.amount)
+        case _:
+            statements.release(connection, request.authorisation_id, request.key)
+
+
+def _refusal(found: statements.StoredAuthorisation | None, request: Act) -> str | None:
+    wanted = request.amount.amount
     if found is None:
         return "authorisation_unknown"
-    if found.status != "authorised":
-        return f"authorisation_{found.status}"
-    if (found.amount, found.currency) != (amount.amount, amount.currency):
+    if found.currency != request.amount.currency:
         return "amount_differs"
-    return None
+    match request.kind:
+        case Kind.REFUND:
+            return None if wanted <= found.captured - found.refunded else "amount_exceeds_captured"
+        case _ if found.status != "authorised":
+            return f"authorisation_{found.status}"
+        case Kind.CAPTURE:
+            return None if wanted <= found.open else "amount_exceeds_held"
+        case _:
+            return None if wanted == found.open else "amount_differs"
+
+
+def _reference(request: Act) -> str:
+    if request.kind is Kind.RELEASE:
+        return request.authorisation_id
+    return f"{request.kind}_{request.key.hex}"
+
+
+def _object(operation: Operation) -> statements.NewObject:
+    made = f"{operation.kind}_{operation.key.hex}"
+    authorises = operation.kind is Kind.AUTHORISE
+    return statements.NewObject(
+        id=operation.authorisation_id or made if authorises else made,
+        kind=operation.kind,
+        key=str(operation.key),
+        authorisation_id=operation.authorisation_id or f"auth_{operation.key.hex}",
+        amount=operation.amount.amount,
+        currency=operation.amount.currency,
+        status=operation.status,
+    )
 
 
 def _hashed(request: Request) -> bytes:
     match request:
         case Authorise(body=body):
             return b"authorise " + _encode(body)
-        case Release(authorisation_id=id_, amount=amount):
-            return b"release " + _encode((id_, amount))
+        case Act(kind=kind, authorisation_id=id_, amount=amount):
+            return f"{kind} ".encode() + _encode((id_, amount))
 
 
 def _stored(found: statements.StoredOperation) -> Operation:

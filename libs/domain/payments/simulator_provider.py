@@ -2,30 +2,38 @@
 
 from datetime import datetime
 from typing import Final, Literal
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
-from libs.contracts.money import Money
-from libs.domain.payments.operation import Kind
+from libs.contracts.money import EXPONENTS, Money
 from libs.domain.payments.provider import (
+    AMOUNT_UNSUPPORTED,
     DECLINE_CODES,
     Accepted,
     Authorisation,
+    Capture,
     Declined,
     NotExecuted,
+    Notice,
+    ObjectPage,
     Outcome,
+    ProviderObject,
+    Refund,
     Release,
     Succeeded,
     Unknown,
 )
+from libs.domain.payments.provider_amounts import expressible
 from libs.domain.payments.provider_names import SIMULATOR
 from libs.domain.payments.settings import SimulatorProviderSettings
 from libs.foundation.resilience.deadline import Deadline, DeadlineExceeded
 
-_BODY_BYTES_MAX: Final = 64 * 1_024
+_BODY_BYTES_MAX: Final = 256 * 1_024
+_PAGE_ITEMS: Final = 300
 # Refused before anything was done: too many requests, or credentials of ours that are wrong.
 _NOT_EXECUTED: Final = frozenset({401, 403, 425, 429})
 # Only with these does the provider itself speak of the operation; a proxy has its own 4xx.
@@ -41,22 +49,47 @@ class _AuthorisationBody(Struct, frozen=True, kw_only=True):
     external_reference: str | None
 
 
-class _ReleaseBody(Struct, frozen=True, kw_only=True):
+class _AmountBody(Struct, frozen=True, kw_only=True):
     amount: Money
 
 
 class _Answer(Struct, frozen=True, kw_only=True):
     key: UUID
-    kind: Kind
+    kind: Literal["authorise", "capture", "release", "refund"]
     status: Literal["succeeded", "declined", "accepted"]
     amount: Money
     authorisation_id: str | None = None
+    reference: str | None = None
     capture_before: datetime | None = None
     decline_code: str | None = None
 
 
+class _Item(Struct, frozen=True, kw_only=True):
+    id: str
+    kind: Literal["authorise", "capture", "refund"]
+    key: UUID
+    order_reference: str | None
+    amount: int
+    currency: str
+    status: Literal["succeeded", "declined"]
+    captured: int
+    released: int
+    refunded: int
+
+
+class _Page(Struct, frozen=True, kw_only=True):
+    items: tuple[_Item, ...]
+    next_cursor: str | None
+
+
+class _Webhook(Struct, frozen=True, kw_only=True):
+    data: _Answer
+
+
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(_Answer).decode
+_decode_page: Final = msgspec.json.Decoder(_Page).decode
+_decode_webhook: Final = msgspec.json.Decoder(_Webhook).decode
 
 
 class SimulatorProvider:
@@ -78,10 +111,14 @@ class SimulatorProvider:
         )
         return await self._post("/v1/authorisations", request.key, request.amount, body, deadline)
 
+    async def capture(self, request: Capture, deadline: Deadline) -> Outcome:
+        return await self._act("captures", request, deadline)
+
     async def release(self, request: Release, deadline: Deadline) -> Outcome:
-        path = f"/v1/authorisations/{request.reference}/release"
-        body = _ReleaseBody(amount=request.amount)
-        return await self._post(path, request.key, request.amount, body, deadline)
+        return await self._act("release", request, deadline)
+
+    async def refund(self, request: Refund, deadline: Deadline) -> Outcome:
+        return await self._act("refunds", request, deadline)
 
     async def lookup(self, key: UUID, deadline: Deadline) -> Outcome | None:
         answered = await self._request("GET", f"/v1/operations/{key}", {}, None, deadline)
@@ -92,9 +129,49 @@ class SimulatorProvider:
             return None
         return _judge(status, body, key, None) if status == _OK else _unknown(status)
 
+    async def objects(
+        self, since: datetime, cursor: str | None, deadline: Deadline
+    ) -> ObjectPage | NotExecuted | Unknown:
+        query = {"created_from": since.isoformat(), "limit": str(_PAGE_ITEMS)}
+        if cursor is not None:
+            query["cursor"] = cursor
+        path = f"/v1/objects?{urlencode(query)}"
+        answered = await self._request("GET", path, {}, None, deadline)
+        if isinstance(answered, NotExecuted | Unknown):
+            return answered
+        status, _, body = answered
+        if status != _OK:
+            return _unknown(status)
+        try:
+            page = _decode_page(body)
+        except msgspec.DecodeError:
+            return _unknown(status)
+        return ObjectPage(
+            objects=tuple(_object(item) for item in page.items), next_cursor=page.next_cursor
+        )
+
+    def notice(self, body: bytes) -> Notice | None:
+        try:
+            answer = _decode_webhook(body).data
+        except msgspec.DecodeError:
+            return None
+        outcome = _outcome(answer)
+        if not isinstance(outcome, Succeeded | Declined):
+            return None
+        return Notice(key=answer.key, outcome=outcome)
+
+    async def _act(
+        self, verb: str, request: Capture | Release | Refund, deadline: Deadline
+    ) -> Outcome:
+        path = f"/v1/authorisations/{quote(request.reference, safe='')}/{verb}"
+        body = _AmountBody(amount=request.amount)
+        return await self._post(path, request.key, request.amount, body, deadline)
+
     async def _post(
         self, path: str, key: UUID, amount: Money, body: Struct, deadline: Deadline
     ) -> Outcome:
+        if not expressible(amount, EXPONENTS):
+            return Declined(code=AMOUNT_UNSUPPORTED)
         headers = {"Idempotency-Key": str(key), "Content-Type": "application/json"}
         answered = await self._request("POST", path, headers, _encode(body), deadline)
         if isinstance(answered, NotExecuted | Unknown):
@@ -150,9 +227,13 @@ def _judge(status: int, text: bytes, key: UUID, amount: Money | None) -> Outcome
 
 def _outcome(answer: _Answer) -> Outcome:
     match answer:
-        case _Answer(status="succeeded", authorisation_id=str() as reference):
+        case _Answer(status="succeeded", kind="capture" | "refund", reference=str() as made):
+            return Succeeded(reference=made)
+        case _Answer(
+            status="succeeded", kind="authorise" | "release", authorisation_id=str() as reference
+        ):
             return Succeeded(reference=reference, capture_before=answer.capture_before)
-        case _Answer(status="declined", kind=Kind.AUTHORISE, decline_code=code):
+        case _Answer(status="declined", kind="authorise", decline_code=code):
             return Declined(code=code if code in DECLINE_CODES and code else "other")
         case _Answer(status="declined", decline_code=code):
             return Declined(code=code or "other")
@@ -160,6 +241,21 @@ def _outcome(answer: _Answer) -> Outcome:
             return Accepted()
         case _:
             return Unknown(reason="answer_without_reference")
+
+
+def _object(item: _Item) -> ProviderObject:
+    whole = item.kind == "authorise"
+    return ProviderObject(
+        kind=item.kind,
+        reference=item.id,
+        key=item.key,
+        order_reference=item.order_reference or "",
+        amount=Money(amount=item.amount, currency=item.currency),
+        succeeded=item.status == "succeeded",
+        captured_minor=item.captured if whole else None,
+        released_minor=item.released if whole else None,
+        refunded_minor=item.refunded if whole else None,
+    )
 
 
 def _unknown(status: int) -> Unknown:
