@@ -1,5 +1,6 @@
-"""Makes the secrets of a local stack's API: a token of staff, one of a customer, a signing key."""
+"""Makes the secrets of a local stack's API: tokens of staff and customer, two signing keys."""
 
+import base64
 import hashlib
 import json
 import secrets
@@ -29,6 +30,9 @@ def make_api_secrets(folder: Path) -> Tokens:
     ]
     write_atomically(folder / "tokens.json", json.dumps(entries).encode())
     write_atomically(folder / "cursor_secret", secrets.token_urlsafe(32).encode())
+    # The simulator signs its webhooks with what the API checks them by.
+    webhooks = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    write_atomically(folder / "webhook_secret", webhooks.encode())
     return tokens
 
 

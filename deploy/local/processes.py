@@ -48,6 +48,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
             folder=self.folder,
             kafka=self.kafka,
             api_port=self.api_port,
+            api_url=self.api_url,
             payment_simulator_port=self.payment_simulator_port,
             payment_simulator_url=self.payment_simulator_url,
             databases=self.databases,
@@ -67,6 +68,8 @@ PROCESSES: Final = (
         environment={
             "SIMULATOR_PORT": "{payment_simulator_port}",
             "SIMULATOR_LEDGER_PATH": "{folder}/payment-simulator.sqlite",
+            "SIMULATOR_WEBHOOK_URL": "{api_url}/v1/payment-webhooks/simulator",
+            "SIMULATOR_WEBHOOK_SECRET_FILE": "{folder}/webhook_secret",
         },
     ),
     Process(
@@ -78,6 +81,7 @@ PROCESSES: Final = (
             "API_DATABASE_URL": "{databases[orderly_api]}",
             "API_TOKENS_FILE": "{folder}/tokens.json",
             "API_CURSOR_SECRET_FILE": "{folder}/cursor_secret",
+            "API_SIMULATOR_WEBHOOK_SECRETS_FILE": "{folder}/webhook_secret",
         },
     ),
     Process(

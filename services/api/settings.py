@@ -22,6 +22,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """Bearer tokens, a JSON list of {token_sha256, principal, kind, scopes}; give it as a file."""
     cursor_secret: Secret
     """Signs the cursors of lists; the same for every process that serves one API."""
+    simulator_webhook_secrets: tuple[Secret, ...] = ()
+    """Accepted signers of the payment simulator's webhooks, each `whsec_` and base64."""
     problem_types_url: str = "https://orderly.example/problems/"
     """Where the types of problems are explained; each problem's code follows it."""
     group_commit: GroupCommitSettings = GroupCommitSettings()

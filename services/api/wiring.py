@@ -12,6 +12,8 @@ from libs.domain.orders.routes.orders import CANCEL, READ, OrderRoutes
 from libs.domain.orders.routes.placing import CHECKOUT, PATH, PLACE, PlacingRoute
 from libs.domain.orders.routes.products import ProductRoutes
 from libs.domain.orders.use_cases.read_orders import READ_CONTACTS
+from libs.domain.payments.provider_names import SIMULATOR
+from libs.domain.payments.routes.webhooks import WebhookRoute
 from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.version import build
 from libs.foundation.web.admission import Admission
@@ -21,7 +23,9 @@ from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Endpoint
 from libs.foundation.web.openapi import describe, openapi_route
 from libs.foundation.web.problems import Problems
+from libs.foundation.web.public import PublicEndpoint, public_route
 from libs.foundation.web.telemetry import Telemetry
+from libs.foundation.web.webhook_signatures import WebhookSignatures
 from services.api.settings import ApiSettings
 
 _OF_CUSTOMERS: Final = frozenset({PLACE, READ, CANCEL, READ_CONTACTS})
@@ -59,7 +63,10 @@ def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIAp
     open_to = {"customer": _OF_CUSTOMERS, "staff": every_scope, "machine": every_scope}
     inner = application(
         endpoints,
-        public=[openapi_route(describe("Orderly", build().version, endpoints))],
+        public=[
+            openapi_route(describe("Orderly", build().version, endpoints)),
+            public_route(_webhooks(settings, pool), problems, deadline_ms=settings.deadline_ms),
+        ],
         tokens=BearerTokens(settings.tokens.reveal(), open_to),
         problems=problems,
         limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),
@@ -70,6 +77,12 @@ def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIAp
         doors={("POST", PATH): lambda: placing.full},
         in_flight_max=settings.in_flight_max,
     )
+
+
+def _webhooks(settings: ApiSettings, pool: Pool) -> PublicEndpoint:
+    secrets = {SIMULATOR: settings.simulator_webhook_secrets}
+    signatures = {name: WebhookSignatures(each) for name, each in secrets.items() if each}
+    return WebhookRoute(pool, signatures).endpoint()
 
 
 def _endpoints(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> tuple[Endpoint, ...]:

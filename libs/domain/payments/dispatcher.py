@@ -19,6 +19,7 @@ from libs.foundation.database.connections import Pool
 from libs.foundation.database.failures import is_environment
 from libs.foundation.database.transaction import transaction
 from libs.foundation.messaging.definitions import Stopping
+from libs.foundation.messaging.pausing import pause
 from libs.foundation.observability.logs import get_logger
 from libs.foundation.observability.tracing import SpanKind, span_from
 from libs.foundation.resilience.breaker import Breaker, BreakerState
@@ -79,7 +80,7 @@ class Dispatcher:
                 age_s = 0.0 if since is None else (self._clock() - since).total_seconds()
                 metrics.OLDEST_UNRESOLVED_SECONDS.of(self._provider.name).set(age_s)
                 metrics.RETRY_TOKENS.of(self._provider.name).set(self._pacing.tokens)
-            await _pause(stopping, self._settings.observe_interval_ms)
+            await pause(stopping, self._settings.observe_interval_ms)
 
     async def _dispatch(self, group: asyncio.TaskGroup, stopping: Stopping) -> None:
         interval_ms = self._settings.poll_interval_min_ms
@@ -95,7 +96,7 @@ class Dispatcher:
                 interval_ms = self._settings.poll_interval_min_ms
             else:
                 interval_ms = min(interval_ms * 2, self._settings.poll_interval_max_ms)
-            await _pause(stopping, interval_ms)
+            await pause(stopping, interval_ms)
 
     def _room(self) -> int:
         """Return how many calls may begin: none while the breaker is open, then one probe."""
@@ -146,11 +147,3 @@ class Dispatcher:
                 next_at=self._pacing.next_at(operation, outcome, self._clock()),
             )
         )
-
-
-async def _pause(stopping: Stopping, interval_ms: int) -> None:
-    try:
-        async with asyncio.timeout(interval_ms / 1_000):
-            await stopping.wait()
-    except TimeoutError:
-        return

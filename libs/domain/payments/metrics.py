@@ -37,6 +37,29 @@ OLDEST_UNRESOLVED_SECONDS: Final = gauge_by(
 RETRY_TOKENS: Final = gauge_by(
     "payments_retry_tokens", "What is left of the retry budget.", "provider"
 )
+WEBHOOKS: Final = counter_by(
+    "payments_webhooks_read_total",
+    "Webhooks by what reading them came to.",
+    "provider",
+    "outcome",
+)
+WEBHOOKS_WAITING: Final = gauge_by(
+    "payments_webhooks_waiting", "Webhooks that are not processed yet.", "provider"
+)
+WEBHOOKS_UNMATCHED: Final = gauge_by(
+    "payments_webhooks_unmatched", "Webhooks about operations that are not known.", "provider"
+)
+DIFFERENCES: Final = gauge_by(
+    "payments_reconciliation_differences",
+    "Differences between the provider's books and ours, as the last comparison found them.",
+    "provider",
+    "kind",
+)
+RECONCILED_AT: Final = gauge_by(
+    "payments_reconciled_timestamp_seconds",
+    "When the last comparison that came to its end began; 0 if there is none.",
+    "provider",
+)
 _BREAKER: Final = gauge_by(
     "payments_breaker_state", "0 closed, 1 half open, 2 open: calls are put off.", "provider"
 )

@@ -65,8 +65,44 @@ class DispatchSettings(Struct, frozen=True, kw_only=True):
         )
 
 
+class WebhookSettings(Struct, frozen=True, kw_only=True):
+    """How stored webhooks are read and forgotten."""
+
+    poll_interval_min_ms: Annotated[int, Meta(ge=1)] = 10
+    """Wait between two looks for webhooks while there are some."""
+    poll_interval_max_ms: Annotated[int, Meta(ge=1)] = 200
+    """Wait between two looks while there are none."""
+    unmatched_wait_s: Annotated[int, Meta(ge=1)] = 60
+    """Time after which a webhook about an unknown operation is read again."""
+    kept_s: Annotated[int, Meta(ge=1)] = 604_800
+    """Time for which a processed webhook is kept, to recognise its repeats."""
+    expiry_rows_max: Annotated[int, Meta(ge=1)] = 1_000
+    """Most processed webhooks deleted by one statement."""
+    housekeeping_interval_ms: Annotated[int, Meta(ge=1)] = 30_000
+    """Wait between two rounds of deleting and measuring."""
+
+
+class ReconciliationSettings(Struct, frozen=True, kw_only=True):
+    """When and how far back the provider's books are compared with ours."""
+
+    interval_s: Annotated[int, Meta(ge=1)] = 86_400
+    """Time between the beginnings of two comparisons by the clock."""
+    jitter_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    """Most of the interval that is added at random, so that installations do not meet."""
+    window_s: Annotated[int, Meta(ge=1)] = 1_209_600
+    """How far back objects and operations are compared; all of their keys fit in memory."""
+    page_rows: Annotated[int, Meta(ge=1)] = 500
+    """Operations of ours that are read by one statement."""
+    look_interval_ms: Annotated[int, Meta(ge=1)] = 1_000
+    """Wait between two looks for a request or a comparison that is due."""
+    dead_after_s: Annotated[int, Meta(ge=1)] = 60
+    """Time without a sign of life after which a comparison is given up and begun anew."""
+
+
 class PaymentsSettings(Struct, frozen=True, kw_only=True):
     """What the payments worker needs beside the settings of every worker."""
 
     provider: SimulatorProviderSettings
     dispatch: DispatchSettings = DispatchSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()

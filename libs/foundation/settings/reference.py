@@ -37,7 +37,7 @@ def _describe(settings: Struct, prefix: str) -> Iterator[tuple[str, object]]:
 
 
 def _shown(value: object, field: Field) -> object:
-    if value is not None and is_secret(inspect.type_info(field.type)):
+    if value not in (None, ()) and is_secret(inspect.type_info(field.type)):
         return HIDDEN
     return hide_credentials(value) if isinstance(value, str) else value
 
