@@ -9,6 +9,7 @@ from libs.foundation.database import migrate
 from libs.foundation.version import build
 from services.operator.outbox_commands import OutboxCommands
 from services.operator.parked_commands import ParkedCommands
+from services.operator.payments_commands import PaymentsCommands
 from services.operator.settings import DatabaseAccess, load_access
 from services.operator.topics_commands import TopicsCommands
 
@@ -53,4 +54,8 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     outbox.command(outbox_commands.reanchor)
     outbox.command(outbox_commands.handover)
     app.command(outbox)
+
+    payments = App("payments", help="Payments and their provider.")
+    payments.command(PaymentsCommands(environ, console).reconcile)
+    app.command(payments)
     return app

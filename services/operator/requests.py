@@ -53,15 +53,26 @@ async def ask_and_wait(
     """Ask, show what comes of it, and return the exit code."""
     request_id = await ask(connection, wish)
     console.print(f"request {request_id}: {wish.verb} asked of {wish.owner}")
-    try:
-        async with asyncio.timeout(wait_s):
-            outcome = await _outcome(connection, request_id)
-    except TimeoutError:
+    outcome = await outcome_of(connection, request_id, wait_s=wait_s)
+    if outcome is None:
         console.print(f"not finished within {wait_s:g} s; it stays asked for: is {wish.owner} up?")
         return EXIT_WAITING
     console.print(outcome)
-    # The owners' words for a request that was not carried out to its end.
-    return EXIT_REFUSED if outcome.startswith(("stopped", "refused")) else EXIT_FINISHED
+    return EXIT_REFUSED if was_refused(outcome) else EXIT_FINISHED
+
+
+async def outcome_of(connection: Connection, request_id: UUID, *, wait_s: float) -> str | None:
+    """Return what came of a request, or None when that is not known in time."""
+    try:
+        async with asyncio.timeout(wait_s):
+            return await _outcome(connection, request_id)
+    except TimeoutError:
+        return None
+
+
+def was_refused(outcome: str) -> bool:
+    """Say whether these are an owner's words for a request not carried out to its end."""
+    return outcome.startswith(("stopped", "refused"))
 
 
 async def _outcome(connection: Connection, request_id: UUID) -> str:

@@ -1,4 +1,4 @@
-"""What the payments worker runs: the consumer of commands and the dispatcher of operations."""
+"""What the payments worker runs: its consumer, dispatcher, webhooks and reconciliation."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -8,8 +8,10 @@ import aiohttp
 
 from libs.domain.payments.consumers import CONSUMER
 from libs.domain.payments.dispatcher import Dispatcher
+from libs.domain.payments.reconciler import Reconciler
 from libs.domain.payments.settings import PaymentsSettings
 from libs.domain.payments.simulator_provider import SimulatorProvider
+from libs.domain.payments.webhook_reader import WebhookReader
 from libs.foundation.database.connections import Pool
 from libs.foundation.messaging.definitions import Loop, WorkerDefinition
 
@@ -25,7 +27,15 @@ async def dispatching(pool: Pool, settings: PaymentsSettings) -> AsyncGenerator[
     ) as session:
         provider = SimulatorProvider(session, settings.provider)
         dispatcher = Dispatcher(pool, provider, settings.dispatch)
-        yield (dispatcher.run, dispatcher.observe)
+        reader = WebhookReader(pool, provider, settings.webhooks, settings.dispatch)
+        reconciler = Reconciler(pool, provider, settings.reconciliation, settings.dispatch)
+        yield (
+            dispatcher.run,
+            dispatcher.observe,
+            reader.run,
+            reader.keep_house,
+            reconciler.run,
+        )
 
 
 WORKER: Final = WorkerDefinition(
