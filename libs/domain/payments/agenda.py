@@ -77,12 +77,12 @@ def advance(
     *,
     now: datetime,
     traceparent: str | None = None,
-    cause: UUID | None = None,
+    ended: Operation | None = None,
 ) -> Progress:
     """Take turns until an operation begins or nobody waits.
 
-    `cause` is the subject of what has just ended: what the plan has left over is given back in
-    its name when nobody waits.
+    What the plan has left over is given back in the name of the reduction whose turn it is, or,
+    when nobody waits, of what `ended` was for.
     """
     if agenda.begun is not None:
         return Progress()
@@ -93,8 +93,10 @@ def advance(
     for entry in agenda.waiting:
         if isinstance(entry, Reduction):
             queued = correction(payment, entry.reduction_id, now, traceparent)
-            if queued is not None:
+            # What is still too much came with a later reduction, and goes back in its name.
+            if queued is not None and (ended is None or queued.key != ended.key):
                 break
+            queued = None
             answered.append(entry.reduction_id)
             events.append(reduced(payment, entry.reduction_id))
             continue
@@ -103,7 +105,7 @@ def advance(
             break
         events.append(failure_of(moved[-1]))
     else:
-        queued = None if cause is None else correction(payment, cause, now, traceparent)
+        queued = ended and correction(payment, ended.subject_id, now, traceparent)
     return Progress(
         moved=tuple(moved), queued=queued, answered=tuple(answered), events=tuple(events)
     )

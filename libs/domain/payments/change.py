@@ -40,9 +40,11 @@ def answer(payment: Payment, events: Iterable[PaymentEvent]) -> Change:
     return Change(payment=payment.announced(len(told)), events=told)
 
 
-def carry_on(change: Change, agenda: Agenda, *, now: datetime, cause: UUID | None = None) -> Change:
+def carry_on(
+    change: Change, agenda: Agenda, *, now: datetime, ended: Operation | None = None
+) -> Change:
     """Add to a change what the next turns come to, and count all its events."""
-    progress = advance(change.payment, agenda, now=now, traceparent=change.traceparent, cause=cause)
+    progress = advance(change.payment, agenda, now=now, traceparent=change.traceparent, ended=ended)
     stored = tuple(each for each in progress.moved if each.turn != NEWEST)
     new = [each for each in progress.moved if each.turn == NEWEST]
     # A new operation that did not get its turn is stored all the same: it waits.

@@ -164,7 +164,7 @@ def _over(case: _Case, payment: Payment, operation: Operation, told: PaymentEven
         events=() if told is None else (told,),
         traceparent=operation.traceparent,
     )
-    return carry_on(change, case.agenda.without_begun(), now=case.now, cause=operation.subject_id)
+    return carry_on(change, case.agenda.without_begun(), now=case.now, ended=operation)
 
 
 def _not_executed(case: _Case, outcome: NotExecuted) -> Change:

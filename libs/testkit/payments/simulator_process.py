@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 from msgspec import Struct
@@ -22,6 +23,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     amount: int
     live: bool
     status: str
+    captured: int
+    released: int
+    refunded: int
 
 
 class SimulatorProcess:
@@ -60,6 +64,24 @@ class SimulatorProcess:
             cursor = page["next_cursor"]
         return entries
 
+    async def objects(self) -> list[dict[str, Any]]:
+        """Read every authorisation, capture and refund, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"cursor": cursor, "limit": "1000"}
+            async with self._session.get(f"{self.url}/v1/objects", params=query) as response:
+                response.raise_for_status()
+                page: dict[str, Any] = await response.json()
+            found += page["items"]
+            cursor = page["next_cursor"]
+        return found
+
+    async def send_webhook(self, key: UUID) -> None:
+        """Make it send the webhook about a key, whatever it sent before."""
+        async with self._session.post(f"{self.url}/v1/operations/{key}/webhook") as response:
+            response.raise_for_status()
+
     async def kill(self) -> None:
         """Kill it, as a crash would."""
         self._process.kill()
@@ -67,7 +89,9 @@ class SimulatorProcess:
 
 
 @asynccontextmanager
-async def simulator_process(ledger_path: Path, port: int = 0) -> AsyncGenerator[SimulatorProcess]:
+async def simulator_process(
+    ledger_path: Path, port: int = 0, environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[SimulatorProcess]:
     """Start the simulator on a free port, and kill it at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -78,6 +102,7 @@ async def simulator_process(ledger_path: Path, port: int = 0) -> AsyncGenerator[
             "SIMULATOR_PORT": str(port),
             "SIMULATOR_PROCESS_SIDE_PORT": "0",
             "SIMULATOR_LEDGER_PATH": str(ledger_path),
+            **(environment or {}),
         },
         stdout=asyncio.subprocess.PIPE,
     )

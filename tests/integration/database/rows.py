@@ -41,6 +41,11 @@ ROWS: Final[LiteralString] = """
     FROM orders.orders;
     INSERT INTO payments.reductions (order_id, reduction_id)
     SELECT id, gen_random_uuid() FROM orders.orders;
+    INSERT INTO payments.webhooks (provider, event_id, body) VALUES ('simulator', 'evt_1', '{}');
+    INSERT INTO payments.reconciliations (id, provider, since, outcome, finished_at)
+    VALUES ('00000000-0000-7000-8000-000000000001', 'simulator', now(), 'finished', now());
+    INSERT INTO payments.reconciliation_differences (reconciliation_id, kind, subject)
+    SELECT id, 'unknown_there', 'one' FROM payments.reconciliations;
 
     INSERT INTO web.idempotency_keys (principal, method, route, key, fingerprint, status, body)
     SELECT 'ada', 'POST', '/v1/orders', id::text, '', 201, '{}' FROM orders.orders;

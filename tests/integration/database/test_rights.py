@@ -26,6 +26,7 @@ SECRET: Final = frozenset(
         ("orders.contacts", "contact"),
         ("orders.sagas", "payment_source"),
         ("payments.operations", "source_value"),
+        ("payments.webhooks", "body"),
         ("web.idempotency_keys", "body"),
         ("web.idempotency_keys", "headers"),
     }

@@ -14,14 +14,18 @@ from msgspec import Struct
 from libs.contracts.payments import (
     EVENT_DECODERS,
     AuthorisePayment,
+    CapturePayment,
+    PaymentCommand,
     PaymentEvent,
     ReducePayment,
+    RefundPayment,
 )
 from libs.domain.payments.dispatcher import Dispatcher
 from libs.domain.payments.provider import PaymentProvider
 from libs.domain.payments.settings import DispatchSettings, SimulatorProviderSettings
 from libs.domain.payments.simulator_provider import SimulatorProvider
 from libs.domain.payments.use_cases.authorise_payments import authorise_payments
+from libs.domain.payments.use_cases.move_money import capture_payments, refund_payments
 from libs.domain.payments.use_cases.reduce_payments import reduce_payments
 from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.database.settings import DatabaseSettings
@@ -67,8 +71,12 @@ class OperationRow(Struct, frozen=True, kw_only=True):
 class PaymentRow(Struct, frozen=True, kw_only=True):
     state: str
     planned_minor: int
+    due_minor: int
     authorised_minor: int
+    captured_minor: int
     released_minor: int
+    returned_minor: int
+    refunded_minor: int
 
 
 class Payments:
@@ -76,14 +84,21 @@ class Payments:
         self.pool = pool
         self._admin = admin
 
-    async def deliver(self, *commands: AuthorisePayment | ReducePayment) -> None:
+    async def deliver(self, *commands: PaymentCommand) -> None:
         """Handle each command in a transaction of its own, in order."""
         for command in commands:
             async with transaction(self.pool) as tx:
-                if isinstance(command, AuthorisePayment):
-                    await authorise_payments(tx, [command])
-                else:
-                    await reduce_payments(tx, [command])
+                match command:
+                    case AuthorisePayment():
+                        await authorise_payments(tx, [command])
+                    case CapturePayment():
+                        await capture_payments(tx, [command])
+                    case RefundPayment():
+                        await refund_payments(tx, [command])
+                    case ReducePayment():
+                        await reduce_payments(tx, [command])
+                    case _:
+                        raise TypeError(command)
 
     async def deliver_wave(self, commands: list[AuthorisePayment]) -> None:
         async with transaction(self.pool) as tx:
@@ -106,7 +121,7 @@ class Payments:
     async def operations(self, order_id: UUID) -> list[OperationRow]:
         cursor = await self._admin.execute(
             """SELECT key, kind, state, attempts, outcome, possibly_executed
-               FROM payments.operations WHERE order_id = %s ORDER BY created_at, kind""",
+               FROM payments.operations WHERE order_id = %s ORDER BY turn""",
             (order_id,),
         )
         names = OperationRow.__struct_fields__
@@ -117,7 +132,8 @@ class Payments:
 
     async def payment(self, order_id: UUID) -> PaymentRow:
         cursor = await self._admin.execute(
-            """SELECT state, planned_minor, authorised_minor, released_minor
+            """SELECT state, planned_minor, due_minor, authorised_minor, captured_minor,
+                   released_minor, returned_minor, refunded_minor
                FROM payments.payments WHERE order_id = %s""",
             (order_id,),
         )

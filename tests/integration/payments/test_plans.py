@@ -14,7 +14,7 @@ from libs.domain.payments.use_cases.reduce_payments import reduce_payments
 from libs.foundation.database.transaction import Transaction, transaction
 from libs.testkit.databases import Database
 from libs.testkit.payments.commands import authorise, reduce
-from tests.integration.payments.harness import Payments
+from tests.integration.payments.harness import QUICK, Payments
 
 HISTORY: Final = """
     INSERT INTO payments.payments
@@ -51,7 +51,7 @@ async def test_generic_plans_stay_on_the_indexes(database: Database, payments: P
             )
             for operation in claimed
         ]
-        await record_outcomes(tx, attempts, now, timedelta(minutes=15))
+        await record_outcomes(tx, attempts, now, QUICK.patience())
         await reduce_payments(tx, [reduce(command.order_id) for command in commands])
         walked = await whole_tables_walked(tx)
 

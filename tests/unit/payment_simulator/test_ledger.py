@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from services.payment_simulator.ledger import Authorise, KeyReused, Ledger, Release, open_ledger
-from services.payment_simulator.messages import Amount, AuthoriseBody, Status
+from services.payment_simulator.ledger import Act, Authorise, KeyReused, Ledger, open_ledger
+from services.payment_simulator.messages import Amount, AuthoriseBody, Kind, Status
 
 EUROS = Amount(amount=1_999, currency="EUR")
 
@@ -76,7 +76,9 @@ async def test_a_release_that_fits_nothing_is_declined(
     held = await ledger.execute(authorise())
     named = reference or held.authorisation_id or ""
 
-    answer = await ledger.execute(Release(key=uuid4(), authorisation_id=named, amount=amount))
+    answer = await ledger.execute(
+        Act(kind=Kind.RELEASE, key=uuid4(), authorisation_id=named, amount=amount)
+    )
 
     assert (answer.status, answer.decline_code) == (Status.DECLINED, code)
     assert [item.live for item in await ledger.page(0, 10)] == [True]
@@ -87,7 +89,12 @@ async def test_a_reopened_ledger_knows_every_answer_it_gave(path: str) -> None:
     async with open_ledger(path) as ledger:
         held = await ledger.execute(request)
         await ledger.execute(
-            Release(key=uuid4(), authorisation_id=held.authorisation_id or "", amount=EUROS)
+            Act(
+                kind=Kind.RELEASE,
+                key=uuid4(),
+                authorisation_id=held.authorisation_id or "",
+                amount=EUROS,
+            )
         )
 
     async with open_ledger(path) as ledger:

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from libs.contracts.money import Money
 from libs.contracts.payments import AuthorisePayment, PaymentDeclined
 from libs.domain.payments import commands
+from libs.domain.payments.agenda import Agenda, Reduction
 from libs.domain.payments.change import Change
-from libs.domain.payments.errors import PartialReductionUnsupported
 from libs.domain.payments.operation import Kind, OperationState, operation_key
 from libs.domain.payments.payment import State
 from libs.foundation.ids import new_id
@@ -38,9 +37,8 @@ def test_an_operation_has_the_same_key_after_any_restart() -> None:
 def test_an_authorisation_is_queued_for_now_with_all_it_needs() -> None:
     command = authorise(now=NOW)
 
-    queued = asked(command).queued
+    [queued] = asked(command).queued
 
-    assert queued is not None
     assert (queued.state, queued.next_at) == (OperationState.QUEUED, NOW)
     assert (queued.amount_minor, queued.currency) == (1_999, "EUR")
     assert (queued.source_value, queued.traceparent) == ("tok_ok", "00-a")
@@ -62,36 +60,30 @@ def test_what_cannot_be_asked_is_declined_without_a_call(
 
     change = asked(replace(command, payment_source=source))
 
-    assert change.queued is None
+    assert change.queued == ()
     assert change.payment.state is State.DECLINED
     assert change.events == (PaymentDeclined(order_id=command.order_id, decline_code=code),)
 
 
-def test_a_part_of_a_payment_cannot_be_reduced() -> None:
-    payment = asked(authorise(now=NOW)).payment
-    part = replace(reduce(payment.order_id), amount=Money(amount=1, currency="EUR"))
-
-    with pytest.raises(PartialReductionUnsupported):
-        commands.reduce(payment, None, part, (part.reduction_id,), NOW, None)
-
-
 def test_a_call_under_way_is_awaited_by_the_reduction() -> None:
     change = asked(authorise(now=NOW))
-    assert change.queued is not None
-    sent = replace(change.queued, state=OperationState.SENT)
-    reduction = reduce(change.payment.order_id)
+    [queued] = change.queued
+    sent = replace(queued, state=OperationState.SENT)
+    reduction = Reduction(order_id=change.payment.order_id, reduction_id=new_id())
 
-    reduced = commands.reduce(change.payment, sent, reduction, (reduction.reduction_id,), NOW, None)
+    agenda = Agenda(begun=sent, waiting=(reduction,))
+    reduced = commands.reduce(change.payment, agenda, reduction, NOW, None)
 
     assert reduced.payment.state is State.VOIDED
-    assert (reduced.resolved, reduced.queued, reduced.events) == (None, None, ())
+    assert (reduced.resolved, reduced.queued, reduced.events) == (None, (), ())
 
 
 def test_a_tombstone_knows_no_currency_and_holds_nothing() -> None:
     command = reduce(new_id())
+    reduction = Reduction(order_id=command.order_id, reduction_id=command.reduction_id)
 
     change = commands.reduce(
-        commands.tombstone(command), None, command, (command.reduction_id,), NOW, None
+        commands.tombstone(command), Agenda(waiting=(reduction,)), reduction, NOW, None
     )
 
     assert change.payment.state is State.VOIDED

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts.payments import PaymentDeclined, PaymentUnresolved
 from libs.domain.payments import commands
+from libs.domain.payments.agenda import Agenda, Reduction
 from libs.domain.payments.change import Change
 from libs.domain.payments.operation import Operation, OperationState
 from libs.domain.payments.payment import Payment, State
@@ -19,13 +20,13 @@ from libs.domain.payments.provider import (
     Unknown,
     Unresolvable,
 )
-from libs.domain.payments.settlement import Attempted, settle
+from libs.domain.payments.settlement import Attempted, Patience, settle
 from libs.foundation.ids import new_id
-from libs.testkit.payments.commands import authorise, reduce
+from libs.testkit.payments.commands import authorise
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)
-PATIENCE = timedelta(minutes=15)
+PATIENCE = Patience(authorise=timedelta(minutes=15), capture=timedelta(hours=24))
 REFUSED = NotExecuted(reason="refused")
 
 
@@ -38,8 +39,8 @@ def sent(attempts: int = 1) -> tuple[Payment, Operation]:
         providers=frozenset({"simulator"}),
         traceparent=None,
     )
-    assert change.queued is not None
-    operation = replace(change.queued, state=OperationState.SENT, attempts=attempts, sent_at=NOW)
+    [queued] = change.queued
+    operation = replace(queued, state=OperationState.SENT, attempts=attempts, sent_at=NOW)
     return change.payment, operation
 
 
@@ -58,7 +59,14 @@ def settled(
         outcome=outcome,
         next_at=LATER,
     )
-    return settle(payment, operation, (), attempted, now=now, patience=PATIENCE)
+    return settle(
+        payment,
+        operation,
+        Agenda(begun=operation),
+        attempted,
+        now=now,
+        patience=PATIENCE,
+    )
 
 
 def resolved(change: Change | None) -> Operation:
@@ -125,7 +133,7 @@ def test_out_of_patience_declines_timed_out() -> None:
     payment, operation = sent(attempts=9)
     operation = replace(operation, first_attempt_at=NOW)
 
-    change = settled(payment, operation, REFUSED, now=NOW + PATIENCE)
+    change = settled(payment, operation, REFUSED, now=NOW + PATIENCE.authorise)
 
     assert change is not None
     assert change.payment.state is State.DECLINED
@@ -136,7 +144,7 @@ def test_a_longer_deadline_of_the_command_is_kept() -> None:
     payment, operation = sent(attempts=9)
     operation = replace(operation, first_attempt_at=NOW, deadline_at=NOW + timedelta(minutes=40))
 
-    change = settled(payment, operation, REFUSED, now=NOW + PATIENCE)
+    change = settled(payment, operation, REFUSED, now=NOW + PATIENCE.authorise)
 
     assert resolved(change).state is OperationState.QUEUED
 
@@ -162,7 +170,12 @@ def test_what_cannot_be_learned_goes_to_a_person_with_a_reason() -> None:
     assert resolved(change).next_at is None
     assert change is not None
     assert change.events == (
-        PaymentUnresolved(order_id=payment.order_id, operation="authorise", reason="key_expired"),
+        PaymentUnresolved(
+            order_id=payment.order_id,
+            operation="authorise",
+            reason="key_expired",
+            subject_id=payment.order_id,
+        ),
     )
 
 
@@ -170,12 +183,10 @@ def test_a_refused_release_goes_to_a_person_and_keeps_the_money_on_the_books() -
     payment, operation = sent()
     held = settled(payment, operation, Succeeded(reference="a"))
     assert held is not None
-    reduction = new_id()
-    asked = commands.reduce(
-        held.payment, None, reduce(payment.order_id, reduction), (reduction,), NOW, None
-    )
-    assert asked.queued is not None
-    release = replace(asked.queued, state=OperationState.SENT, attempts=1, sent_at=NOW)
+    reduction = Reduction(order_id=payment.order_id, reduction_id=new_id())
+    asked = commands.reduce(held.payment, Agenda(waiting=(reduction,)), reduction, NOW, None)
+    [queued] = asked.queued
+    release = replace(queued, state=OperationState.SENT, attempts=1, sent_at=NOW)
 
     change = settled(asked.payment, release, Declined(code="authorisation_released"))
 
