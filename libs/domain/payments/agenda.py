@@ -92,11 +92,9 @@ def advance(
     queued: Operation | None = None
     for entry in agenda.waiting:
         if isinstance(entry, Reduction):
-            queued = correction(payment, entry.reduction_id, now, traceparent)
-            # What is still too much came with a later reduction, and goes back in its name.
-            if queued is not None and (ended is None or queued.key != ended.key):
+            queued = _next_step(payment, entry.reduction_id, ended, now, traceparent)
+            if queued is not None:
                 break
-            queued = None
             answered.append(entry.reduction_id)
             events.append(reduced(payment, entry.reduction_id))
             continue
@@ -105,7 +103,7 @@ def advance(
             break
         events.append(failure_of(moved[-1]))
     else:
-        queued = ended and correction(payment, ended.subject_id, now, traceparent)
+        queued = ended and _next_step(payment, ended.subject_id, ended, now, traceparent)
     return Progress(
         moved=tuple(moved), queued=queued, answered=tuple(answered), events=tuple(events)
     )
@@ -151,6 +149,26 @@ def correction(
         next_at=now,
         traceparent=traceparent,
     )
+
+
+def _next_step(
+    payment: Payment,
+    subject_id: UUID,
+    ended: Operation | None,
+    now: datetime,
+    traceparent: str | None,
+) -> Operation | None:
+    """Return what is left to do in the subject's name: one return at most, then one release.
+
+    What is too much after that came with a later reduction, and goes back in its name: a second
+    operation of one kind and subject would have the key of the first.
+    """
+    step = correction(payment, subject_id, now, traceparent)
+    if step is None or ended is None or ended.subject_id != subject_id:
+        return step
+    if ended.kind is Kind.RELEASE or step.kind is ended.kind:
+        return None
+    return step
 
 
 def reduced(payment: Payment, reduction_id: UUID) -> PaymentReduced:

@@ -1,7 +1,7 @@
 """Drives the payments context as its worker would: commands in, events out, dispatchers running."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,22 +11,12 @@ import msgspec
 import psycopg
 from msgspec import Struct
 
-from libs.contracts.payments import (
-    EVENT_DECODERS,
-    AuthorisePayment,
-    CapturePayment,
-    PaymentCommand,
-    PaymentEvent,
-    ReducePayment,
-    RefundPayment,
-)
+from libs.contracts.payments import EVENT_DECODERS, PaymentCommand, PaymentEvent
+from libs.domain.payments.consumers import CONSUMER
 from libs.domain.payments.dispatcher import Dispatcher
 from libs.domain.payments.provider import PaymentProvider
 from libs.domain.payments.settings import DispatchSettings, SimulatorProviderSettings
 from libs.domain.payments.simulator_provider import SimulatorProvider
-from libs.domain.payments.use_cases.authorise_payments import authorise_payments
-from libs.domain.payments.use_cases.move_money import capture_payments, refund_payments
-from libs.domain.payments.use_cases.reduce_payments import reduce_payments
 from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.database.transaction import transaction
@@ -87,22 +77,13 @@ class Payments:
     async def deliver(self, *commands: PaymentCommand) -> None:
         """Handle each command in a transaction of its own, in order."""
         for command in commands:
-            async with transaction(self.pool) as tx:
-                match command:
-                    case AuthorisePayment():
-                        await authorise_payments(tx, [command])
-                    case CapturePayment():
-                        await capture_payments(tx, [command])
-                    case RefundPayment():
-                        await refund_payments(tx, [command])
-                    case ReducePayment():
-                        await reduce_payments(tx, [command])
-                    case _:
-                        raise TypeError(command)
+            await self.deliver_wave([command])
 
-    async def deliver_wave(self, commands: list[AuthorisePayment]) -> None:
+    async def deliver_wave(self, commands: Sequence[PaymentCommand]) -> None:
+        """Handle commands of one type, of different orders, in one transaction."""
+        handle = CONSUMER.handlers[type(commands[0]).type]
         async with transaction(self.pool) as tx:
-            await authorise_payments(tx, commands)
+            await handle(tx, commands)
 
     async def events(self, order_id: UUID) -> list[PaymentEvent]:
         """Return what the outbox holds about the order, checking the sequence 1..n."""
