@@ -70,8 +70,9 @@ class PaymentRow(Struct, frozen=True, kw_only=True):
 
 
 class Payments:
-    def __init__(self, pool: Pool, admin: psycopg.AsyncConnection) -> None:
+    def __init__(self, pool: Pool, door: Pool, admin: psycopg.AsyncConnection) -> None:
         self.pool = pool
+        self.door = door  # As the API, which stores webhooks.
         self._admin = admin
 
     async def deliver(self, *commands: PaymentCommand) -> None:
@@ -156,11 +157,13 @@ class Payments:
 async def open_payments(database: Database) -> AsyncGenerator[Payments]:
     """Open the context as its own role; the test itself looks on as the superuser."""
     settings = DatabaseSettings(url=database.url_for("orderly_worker_payments"))
+    api_settings = DatabaseSettings(url=database.url_for("orderly_api"))
     async with (
         open_pool(settings, "payments-test") as pool,
+        open_pool(api_settings, "payments-test-door") as door,
         await psycopg.AsyncConnection.connect(database.url, autocommit=True) as admin,
     ):
-        yield Payments(pool, admin)
+        yield Payments(pool, door, admin)
 
 
 @asynccontextmanager
