@@ -17,7 +17,8 @@ class Callers:
     """Signs tokens by keys of its own; `settings` trusts it and nobody else."""
 
     def __init__(self, folder: Path) -> None:
-        self.keys = SigningKeys.in_file(folder / "private" / "keys.json")
+        self.keys_file = folder / "private" / "keys.json"
+        self.keys = SigningKeys.in_file(self.keys_file)
         self.key_set = folder / "jwks.json"
         self.publish()
 

@@ -12,12 +12,14 @@ import pytest
 from litestar.types import ASGIApp
 from msgspec.structs import replace
 
+from deploy.local.ports import free_port
 from deploy.local.signing import SCOPES
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.runtime.readiness import Check
 from libs.foundation.settings import ProcessSettings, Secret
 from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
+from libs.testkit.faults import ServiceProcess, running
 from services.api.settings import ApiSettings
 from services.api.wiring import open_application
 
@@ -128,3 +130,21 @@ async def open_api(database: Database, **changed: object) -> AsyncGenerator[Api]
             transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
                 yield Api(client, callers)
+
+
+@asynccontextmanager
+async def api_process(
+    database: Database, folder: Path, **settings: str
+) -> AsyncGenerator[tuple[ServiceProcess, int]]:
+    """Run the process, and yield it with the port it serves; keywords are variables of it."""
+    port, side_port = free_port(), free_port()
+    environment = {
+        "API_DATABASE_URL": database.url_for("orderly_api"),
+        "API_PORT": str(port),
+        "API_PROCESS_SIDE_PORT": str(side_port),
+        "API_AUTHENTICATION_ISSUERS": Callers(folder).settings.issuers,
+        "API_CURSOR_SECRET": "a secret of the tests",
+        **settings,
+    }
+    async with running("services.api", environment=environment, side_port=side_port) as process:
+        yield process, port

@@ -108,11 +108,15 @@ class Quotas:
 
     async def close(self) -> None:
         """Return everything that is held, so that a restart costs nobody anything."""
-        await self._asking.flushed()
+        await self.settled()
         self.give_back(inf)
-        await self._asking.flushed()
+        await self.settled()
         if self._late is not None:
             self._late.cancel()
+
+    async def settled(self) -> None:
+        """Wait until no bucket is being asked."""
+        await self._asking.flushed()
 
     def _seated(self, principal: Principal) -> _Seat:
         quota = self._quotas[principal.kind]
