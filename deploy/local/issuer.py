@@ -101,7 +101,7 @@ async def main(environ: Mapping[str, str]) -> None:
 
 def refuse_outside_a_stack(keys_path: Path, stack: str | None) -> None:
     """Raise CannotStart unless the keys belong to the embedded stack that started this process."""
-    if stack is None or Path(stack).resolve() not in keys_path.parents:
+    if not stack or Path(stack).resolve() not in keys_path.parents:
         raise CannotStart(
             "the development issuer gives a token to anybody: it only runs as a part of the"
             " embedded stack. Remedy: `make up`; elsewhere pin your identity provider in"

@@ -66,6 +66,16 @@ async def enters(api: Api, method: str, path: str, token: str) -> bool:
     return False
 
 
+async def test_the_development_issuer_knows_every_scope(shared_api: Api) -> None:
+    declared = {
+        scope
+        for _, _, described in await operations(shared_api)
+        for scope in described["security"][0]["bearer"]
+    }
+
+    assert declared <= set(SCOPES)
+
+
 async def test_no_route_lets_anybody_in_without_a_token_or_without_a_scope(
     shared_api: Api,
 ) -> None:
