@@ -1,7 +1,6 @@
-"""Makes the secrets of a local stack's API: tokens of staff and customer, two signing keys."""
+"""Makes what a local stack's API is told: secrets, its issuer, and tokens for its callers."""
 
 import base64
-import hashlib
 import json
 import secrets
 from pathlib import Path
@@ -10,7 +9,11 @@ from typing import Final
 from msgspec import Struct
 
 from deploy.local.layout import write_atomically
+from deploy.local.signing import ALGORITHM, AUDIENCE, ISSUER, KINDS, SigningKeys
 
+KEYS_FILE: Final = "issuer/keys.json"
+ISSUERS_FILE: Final = "issuers.json"
+_STAFF: Final = "staff-1"
 _CUSTOMER: Final = "customer-1"
 
 
@@ -22,20 +25,25 @@ class Tokens(Struct, frozen=True):
 
 
 def make_api_secrets(folder: Path) -> Tokens:
-    """Make new secrets, and write to `folder` what the API reads: of tokens only the digests."""
-    tokens = Tokens(staff=secrets.token_urlsafe(24), customer=secrets.token_urlsafe(24))
-    entries = [
-        _entry(tokens.staff, principal="staff-1", kind="staff", scopes=["*"]),
-        _entry(tokens.customer, principal=_CUSTOMER, kind="customer", scopes=["*"]),
-    ]
-    write_atomically(folder / "tokens.json", json.dumps(entries).encode())
+    """Write the API's secrets to `folder`, and return tokens by the keys that the issuer has there.
+
+    The keys stay when a stack is started again, and so do the tokens that were handed out.
+    """
     write_atomically(folder / "cursor_secret", secrets.token_urlsafe(32).encode())
     # The simulator signs its webhooks with what the API checks them by.
     webhooks = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     write_atomically(folder / "webhook_secret", webhooks.encode())
-    return tokens
+    keys = SigningKeys.in_file(folder / KEYS_FILE)
+    return Tokens(staff=keys.token(_STAFF, "staff"), customer=keys.token(_CUSTOMER, "customer"))
 
 
-def _entry(token: str, *, principal: str, kind: str, scopes: list[str]) -> dict[str, object]:
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    return {"token_sha256": digest, "principal": principal, "kind": kind, "scopes": scopes}
+def pin_issuer(folder: Path, url: str) -> None:
+    """Write down the one issuer that the API trusts: the development issuer at `url`."""
+    issuer = {
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "kinds": KINDS,
+        "algorithms": [ALGORITHM],
+        "jwks_url": f"{url}/jwks.json",
+    }
+    write_atomically(folder / ISSUERS_FILE, json.dumps([issuer]).encode())

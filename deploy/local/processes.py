@@ -5,6 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from deploy.local.api_secrets import ISSUERS_FILE, KEYS_FILE
+from deploy.local.signing import WEEK_S
+
 
 class Process(Struct, frozen=True, kw_only=True):
     """One row: `python -m module arguments`; braces in `environment` are filled by `Addresses`."""
@@ -32,6 +35,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
     kafka: str
     api_port: int
     payment_simulator_port: int
+    issuer_port: int
     databases: Mapping[str, str]
     """The DSN of each role."""
 
@@ -43,6 +47,10 @@ class Addresses(Struct, frozen=True, kw_only=True):
     def payment_simulator_url(self) -> str:
         return f"http://127.0.0.1:{self.payment_simulator_port}"
 
+    @property
+    def issuer_url(self) -> str:
+        return f"http://127.0.0.1:{self.issuer_port}"
+
     def fill(self, template: str) -> str:
         return template.format(
             folder=self.folder,
@@ -51,6 +59,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
             api_url=self.api_url,
             payment_simulator_port=self.payment_simulator_port,
             payment_simulator_url=self.payment_simulator_url,
+            issuer_port=self.issuer_port,
             databases=self.databases,
         )
 
@@ -73,13 +82,23 @@ PROCESSES: Final = (
         },
     ),
     Process(
+        name="issuer",
+        module="deploy.local.issuer",
+        prefix="ISSUER_",
+        environment={
+            "ISSUER_PORT": "{issuer_port}",
+            "ISSUER_KEYS_PATH": f"{{folder}}/{KEYS_FILE}",
+        },
+    ),
+    Process(
         name="api",
         module="services.api",
         prefix="API_",
         environment={
             "API_PORT": "{api_port}",
             "API_DATABASE_URL": "{databases[orderly_api]}",
-            "API_TOKENS_FILE": "{folder}/tokens.json",
+            "API_AUTHENTICATION_ISSUERS_FILE": f"{{folder}}/{ISSUERS_FILE}",
+            "API_AUTHENTICATION_TOKEN_LIFETIME_MAX_S": str(WEEK_S),
             "API_CURSOR_SECRET_FILE": "{folder}/cursor_secret",
             "API_SIMULATOR_WEBHOOK_SECRETS_FILE": "{folder}/webhook_secret",
         },

@@ -10,7 +10,7 @@ from typing import Final
 
 from deploy.local import ports, stack_environment
 from deploy.local import state as recorded
-from deploy.local.api_secrets import make_api_secrets
+from deploy.local.api_secrets import make_api_secrets, pin_issuer
 from deploy.local.identity import ProcessIdentity, this_process
 from deploy.local.kafka import KafkaServer
 from deploy.local.launch import StartFailed
@@ -170,14 +170,17 @@ class Stack:
 
     async def _find_addresses(self) -> Addresses:
         databases = await asyncio.to_thread(prepare_database, self._postgres.url)
-        api_port, payment_simulator_port = ports.free_ports(2)
-        return Addresses(
+        api_port, payment_simulator_port, issuer_port = ports.free_ports(3)
+        addresses = Addresses(
             folder=str(self._layout.services),
             kafka=self._kafka.bootstrap,
             api_port=api_port,
             payment_simulator_port=payment_simulator_port,
+            issuer_port=issuer_port,
             databases=databases,
         )
+        pin_issuer(self._layout.services, addresses.issuer_url)
+        return addresses
 
     async def _start_services(self, *, needs_kafka: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -203,6 +206,7 @@ class Stack:
             "ORDERLY_DATABASE_URL": self.database_url,
             "ORDERLY_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
             "ORDERLY_PAYMENT_SIMULATOR_URL": self.payment_simulator_url,
+            "ORDERLY_ISSUER_URL": self._known.issuer_url,
             "ORDERLY_STAFF_TOKEN": self.staff_token,
             "ORDERLY_CUSTOMER_TOKEN": self.customer_token,
             **self._variables_of_setup(),

@@ -15,6 +15,7 @@ class ErrorKind(StrEnum):
     PRECONDITION_FAILED = "precondition-failed"
     PRECONDITION_REQUIRED = "precondition-required"
     UNPROCESSABLE = "unprocessable"
+    QUOTA_EXCEEDED = "quota-exceeded"
     OVERLOADED = "overloaded"
     OUTCOME_UNKNOWN = "outcome-unknown"
 

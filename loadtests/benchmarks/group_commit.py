@@ -6,8 +6,6 @@ its COMMIT is answered. pgbench reads and writes what the API does but checks no
 """
 
 import asyncio
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from deploy.local.ports import LOOPBACK, free_ports
 from deploy.local.programs import postgres_programs
 from libs.foundation.database.connections import open_connection
 from libs.foundation.database.settings import DatabaseSettings
+from libs.testkit.callers import Callers
 from libs.testkit.databases import Database, DatabaseServer
 from libs.testkit.eventually import eventually
 from loadtests.benchmarks.order_load import LoadResult
@@ -35,7 +34,6 @@ _SCRIPT: Final = Path(__file__).parent / "sql" / "one_order.sql"
 _PGBENCH_CLIENTS: Final = (4, 16, 32)
 _CONNECTIONS: Final = (1, 64, 128)
 _ROUNDS: Final = 2
-_TOKEN: Final = "benchmark"  # noqa: S105 - of a database that lives for a minute.
 _START_S: Final = 20.0
 
 
@@ -54,14 +52,14 @@ async def _compare(database: Database, seconds: float) -> None:
     async with open_connection(DatabaseSettings(url=database.url), "benchmark") as connection:
         await catalogue.fill(connection)
     best_of_pgbench = best_of_api = 0.0
-    async with _api(database) as port:
+    async with _api(database) as (port, token):
         for _ in range(_ROUNDS):
             for clients in _PGBENCH_CLIENTS:
                 rate = await _pgbench(database.url, clients, seconds)
                 best_of_pgbench = max(best_of_pgbench, rate)
                 print(f"pgbench {clients:>4} clients       {rate:>8,.0f} orders/s")
             for connections in _CONNECTIONS:
-                result = await _load(port, connections, seconds)
+                result = await _load(port, token, connections, seconds)
                 rate = result.statuses.get("201", 0) / result.seconds
                 best_of_api = max(best_of_api, rate)
                 print(
@@ -79,9 +77,9 @@ async def _pgbench(url: str, clients: int, seconds: float) -> float:
     return float(line.split()[2])
 
 
-async def _load(port: int, connections: int, seconds: float) -> LoadResult:
+async def _load(port: int, token: str, connections: int, seconds: float) -> LoadResult:
     module = "loadtests.benchmarks.order_load"
-    target = (LOOPBACK, str(port), _TOKEN, str(connections), str(seconds))
+    target = (LOOPBACK, str(port), token, str(connections), str(seconds))
     output = await _output(sys.executable, "-m", module, *target)
     return msgspec.json.decode(output, type=LoadResult)
 
@@ -95,17 +93,17 @@ async def _output(*command: str) -> str:
 
 
 @asynccontextmanager
-async def _api(database: Database) -> AsyncGenerator[int]:
+async def _api(database: Database) -> AsyncGenerator[tuple[int, str]]:
+    """Run the API, and yield its port with a token of a checkout."""
     port, side_port = free_ports(2)
     with tempfile.TemporaryDirectory() as folder:
-        tokens = Path(folder) / "tokens.json"
-        tokens.write_text(_token_file())
+        callers = Callers(Path(folder))
         environment = {
             "API_DATABASE_URL": database.url_for("orderly_api"),
             "API_PORT": str(port),
             "API_PROCESS_SIDE_PORT": str(side_port),
             "API_PROCESS_LOG_LEVEL": "warning",
-            "API_TOKENS_FILE": str(tokens),
+            "API_AUTHENTICATION_ISSUERS": callers.settings.issuers,
             "API_CURSOR_SECRET": uuid.uuid4().hex,
         }
         process = await asyncio.create_subprocess_exec(
@@ -114,21 +112,10 @@ async def _api(database: Database) -> AsyncGenerator[int]:
         try:
             ready = f"http://{LOOPBACK}:{side_port}/readyz"
             await eventually(lambda: answers_ok(ready), within_s=_START_S)
-            yield port
+            yield port, callers.token("bench", "machine", ["orders:checkout"])
         finally:
             process.terminate()
             await process.wait()
-
-
-def _token_file() -> str:
-    digest = hashlib.sha256(_TOKEN.encode()).hexdigest()
-    entry = {
-        "token_sha256": digest,
-        "principal": "bench",
-        "kind": "machine",
-        "scopes": ["orders:checkout"],
-    }
-    return json.dumps([entry])
 
 
 if __name__ == "__main__":

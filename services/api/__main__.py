@@ -16,7 +16,7 @@ async def main(environ: Mapping[str, str]) -> None:
     settings = load_settings(ApiSettings, environ, prefix="API_")
     async with service("api", settings.process, configuration=settings) as process:
         await schema_served(settings.database, process)
-        async with open_application(settings) as application:
+        async with open_application(settings, process.ready_when) as application:
             with listening(settings.host, settings.port) as listener:
                 await process.run_until_stopped(serve(application, listener, process.stopping))
 

@@ -6,7 +6,9 @@ from msgspec import Meta, Struct
 
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.settings import ProcessSettings, Secret
+from libs.foundation.web.bearer.settings import AuthenticationSettings
 from libs.foundation.web.group_commit import GroupCommitSettings
+from libs.foundation.web.quotas.quota import QuotaSettings
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
@@ -18,14 +20,16 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """Port to listen on; 0 takes a free one and logs it."""
     host: str = "127.0.0.1"
     """Address to listen on."""
-    tokens: Secret
-    """Bearer tokens, a JSON list of {token_sha256, principal, kind, scopes}; give it as a file."""
+    authentication: AuthenticationSettings
     cursor_secret: Secret
     """Signs the cursors of lists; the same for every process that serves one API."""
     simulator_webhook_secrets: tuple[Secret, ...] = ()
     """Accepted signers of the payment simulator's webhooks, each `whsec_` and base64."""
     problem_types_url: str = "https://orderly.example/problems/"
     """Where the types of problems are explained; each problem's code follows it."""
+    quota_customer: QuotaSettings = QuotaSettings(requests_max=600)
+    quota_staff: QuotaSettings = QuotaSettings(requests_max=600_000)
+    quota_machine: QuotaSettings = QuotaSettings(requests_max=600_000)
     group_commit: GroupCommitSettings = GroupCommitSettings()
     in_flight_max: Annotated[int, Meta(ge=1)] = 1_024
     """Most requests being answered at once; further ones are answered 503."""

@@ -1,8 +1,8 @@
 """Puts the contexts' routes behind the layers every request passes."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 from litestar.types import ASGIApp
 from msgspec.structs import replace
@@ -15,34 +15,59 @@ from libs.domain.orders.use_cases.read_orders import READ_CONTACTS
 from libs.domain.payments.provider_names import SIMULATOR
 from libs.domain.payments.routes.webhooks import WebhookRoute
 from libs.foundation.database.connections import Pool, open_pool
+from libs.foundation.runtime.readiness import Check
 from libs.foundation.version import build
 from libs.foundation.web.admission import Admission
-from libs.foundation.web.application import Limits, application
-from libs.foundation.web.authentication import BearerTokens
+from libs.foundation.web.application import Access, Limits, application
+from libs.foundation.web.bearer.authenticator import open_authenticator
 from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Endpoint
 from libs.foundation.web.openapi import describe, openapi_route
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.public import PublicEndpoint, public_route
+from libs.foundation.web.quotas.quotas import open_quotas
 from libs.foundation.web.telemetry import Telemetry
 from libs.foundation.web.webhook_signatures import WebhookSignatures
 from services.api.settings import ApiSettings
 
 _OF_CUSTOMERS: Final = frozenset({PLACE, READ, CANCEL, READ_CONTACTS})
+ReadyWhen: TypeAlias = Callable[[Check], None]
 # A flush divides at most log2(128) = 7 times behind one locked row, each try waiting this share.
 _FLUSH_LOCK_SHARE: Final = 8
 
 
 @asynccontextmanager
-async def open_application(settings: ApiSettings) -> AsyncGenerator[ASGIApp]:
+async def open_application(settings: ApiSettings, ready_when: ReadyWhen) -> AsyncGenerator[ASGIApp]:
     """Open the pools, yield the application, and answer what it accepted before closing them."""
     async with (
         open_pool(settings.database, "api") as pool,
         _open_placing_pool(settings) as placing_pool,
     ):
         placing = PlacingRoute(placing_pool, settings.group_commit)
-        yield _layered(settings, pool, placing)
-        await placing.drained()
+        endpoints = _endpoints(settings, pool, placing)
+        async with _open_access(settings, endpoints, ready_when) as access:
+            yield _layered(settings, endpoints, _webhooks(settings, pool), placing, access)
+            await placing.drained()
+
+
+@asynccontextmanager
+async def _open_access(
+    settings: ApiSettings, endpoints: Sequence[Endpoint], ready_when: ReadyWhen
+) -> AsyncGenerator[Access]:
+    """Say which kinds of principals there are, what each may have, and how often each may ask."""
+    every_scope = frozenset(scope for each in endpoints for scope in each.scopes) | {READ_CONTACTS}
+    open_to = {"customer": _OF_CUSTOMERS, "staff": every_scope, "machine": every_scope}
+    quotas_by_kind = {
+        "customer": settings.quota_customer,
+        "staff": settings.quota_staff,
+        "machine": settings.quota_machine,
+    }
+    async with (
+        open_authenticator(settings.authentication, open_to) as authenticator,
+        open_quotas(settings.database, quotas_by_kind) as quotas,
+    ):
+        ready_when(authenticator.readiness)
+        yield Access(authenticator=authenticator, quotas=quotas)
 
 
 def _open_placing_pool(settings: ApiSettings) -> AbstractAsyncContextManager[Pool]:
@@ -56,18 +81,21 @@ def _open_placing_pool(settings: ApiSettings) -> AbstractAsyncContextManager[Poo
     return open_pool(database, "api-placing", by_key=True)
 
 
-def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIApp:
+def _layered(
+    settings: ApiSettings,
+    endpoints: Sequence[Endpoint],
+    webhooks: PublicEndpoint,
+    placing: PlacingRoute,
+    access: Access,
+) -> ASGIApp:
     problems = Problems(settings.problem_types_url)
-    endpoints = _endpoints(settings, pool, placing)
-    every_scope = frozenset(scope for each in endpoints for scope in each.scopes) | {READ_CONTACTS}
-    open_to = {"customer": _OF_CUSTOMERS, "staff": every_scope, "machine": every_scope}
     inner = application(
         endpoints,
         public=[
             openapi_route(describe("Orderly", build().version, endpoints)),
-            public_route(_webhooks(settings, pool), problems, deadline_ms=settings.deadline_ms),
+            public_route(webhooks, problems, deadline_ms=settings.deadline_ms),
         ],
-        tokens=BearerTokens(settings.tokens.reveal(), open_to),
+        access=access,
         problems=problems,
         limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),
     )

@@ -45,6 +45,7 @@ class RunningStack:
         self.superuser_url = _superuser_url(layout, self.database_url)
         self.kafka_bootstrap = variables["ORDERLY_KAFKA_BOOTSTRAP"]
         self.simulator_url = variables["ORDERLY_PAYMENT_SIMULATOR_URL"]
+        self.issuer_url = variables["ORDERLY_ISSUER_URL"]
         self.staff_token = variables["ORDERLY_STAFF_TOKEN"]
         self.customer_token = variables["ORDERLY_CUSTOMER_TOKEN"]
         self.collector_port = int(_collector_file(layout).read_text())

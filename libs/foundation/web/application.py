@@ -1,7 +1,7 @@
 """Builds the application: routing by the framework, everything around a handler by one function."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from litestar import HttpMethod, Litestar, Request, Response
@@ -9,12 +9,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from msgspec import Struct
 
-from libs.foundation.web.authentication import BearerTokens
+from libs.foundation.web.authentication import Principal
+from libs.foundation.web.bearer.authenticator import Authenticator
 from libs.foundation.web.endpoint import Call, Endpoint
 from libs.foundation.web.problems import Problems
+from libs.foundation.web.quotas.quotas import Quotas
 from libs.foundation.web.reply import Reply, response
 
 AnyRequest = Request[Any, Any, Any]
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """Who is let in, and how often."""
+
+    authenticator: Authenticator
+    quotas: Quotas
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -27,12 +36,12 @@ class Limits(Struct, frozen=True, kw_only=True):
 def application(
     endpoints: Sequence[Endpoint],
     public: Sequence[HTTPRouteHandler],
-    tokens: BearerTokens,
+    access: Access,
     problems: Problems,
     limits: Limits,
 ) -> Litestar:
     """Return the ASGI application that serves `endpoints`, and `public` without authentication."""
-    handlers = [_route(endpoint, tokens, problems, limits) for endpoint in endpoints]
+    handlers = [_route(endpoint, access, problems, limits) for endpoint in endpoints]
 
     def explain(request: AnyRequest, error: Exception) -> Response[bytes]:
         problem = problems.of(error, request.method)
@@ -54,16 +63,20 @@ def application(
 
 
 def _route(
-    endpoint: Endpoint, tokens: BearerTokens, problems: Problems, limits: Limits
+    endpoint: Endpoint, access: Access, problems: Problems, limits: Limits
 ) -> HTTPRouteHandler:
     deadline_s = limits.deadline_ms / 1_000
 
     async def answer(request: AnyRequest) -> ASGIResponse:
+        standing: Mapping[str, str] = {}
         try:
             async with asyncio.timeout(deadline_s):
-                return response(await _handled(endpoint, tokens, request))
+                authorization = request.headers.getall("authorization", [])
+                principal = await access.authenticator.authenticate(authorization)
+                standing = await access.quotas.spend(principal)
+                return response(await _handled(endpoint, principal, request), standing)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem, none escapes.
-            return response(problems.of(error, endpoint.method))
+            return response(problems.of(error, endpoint.method), standing)
 
     return _handler(endpoint, answer)
 
@@ -77,7 +90,6 @@ def _handler(
     return route(answer)
 
 
-async def _handled(endpoint: Endpoint, tokens: BearerTokens, request: AnyRequest) -> Reply:
-    principal = tokens.authenticate(request.headers.getall("authorization", []))
+async def _handled(endpoint: Endpoint, principal: Principal, request: AnyRequest) -> Reply:
     principal.require(*endpoint.scopes)
     return await endpoint.handle(Call(request, principal, endpoint))

@@ -29,6 +29,7 @@ _COMMON_PROBLEMS: Final = {
     "401": "unauthenticated",
     "403": "insufficient-scope",
     "404": "not-found",
+    "429": "quota-exceeded",
     "500": "internal-error",
     "503": "overloaded",
 }

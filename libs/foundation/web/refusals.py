@@ -74,12 +74,15 @@ class Unauthenticated(HttpRefusal):
     code = "unauthenticated"
     headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012 - a class constant of the parent.
 
-    def __init__(self) -> None:
-        super().__init__("this request needs a bearer token")
+    def __init__(self, message: str = "this request needs a bearer token") -> None:
+        super().__init__(message)
 
 
 class InvalidToken(Unauthenticated):
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # noqa: RUF012 - as above.
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the bearer token is not accepted: {why}")
 
 
 class InsufficientScope(HttpRefusal):
@@ -91,6 +94,21 @@ class InsufficientScope(HttpRefusal):
         self.headers = {
             "WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(accepted)}"'
         }
+
+
+class QuotaExceeded(HttpRefusal):
+    """This caller has asked for more than its quota; everybody else is served."""
+
+    kind = ErrorKind.QUOTA_EXCEEDED
+    code = "quota-exceeded"
+
+    def __init__(self, policy: str, headers: Mapping[str, str]) -> None:
+        super().__init__("the quota of this principal is used up; wait as Retry-After says")
+        self.headers = headers
+        self._policy = policy
+
+    def extensions(self) -> dict[str, object]:
+        return {"violated-policies": [self._policy]}
 
 
 class NotFound(HttpRefusal):

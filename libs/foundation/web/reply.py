@@ -44,11 +44,14 @@ def replayed(stored: Reply) -> Reply:
     return replace(stored, headers={**stored.headers, **_REPLAYED})
 
 
-def response(answer: Reply) -> ASGIResponse:
-    """Turn an answer into what the framework sends as it is, without another look at it."""
+def response(answer: Reply, further_headers: Mapping[str, str] = _NOTHING) -> ASGIResponse:
+    """Turn an answer into what the framework sends as it is, without another look at it.
+
+    `further_headers` are those of this one sending, which are never stored with the answer.
+    """
     return ASGIResponse(
         body=answer.body,
         status_code=answer.status,
-        headers=dict(answer.headers),
+        headers={**answer.headers, **further_headers},
         media_type=answer.media_type,
     )

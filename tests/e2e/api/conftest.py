@@ -1,18 +1,25 @@
 """The whole application over a database of the test's own, called in-process without a socket."""
 
-import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
 from litestar.types import ASGIApp
+from msgspec.structs import replace
 
+from deploy.local.ports import free_port
+from deploy.local.signing import SCOPES
 from libs.foundation.database.settings import DatabaseSettings
+from libs.foundation.runtime.readiness import Check
 from libs.foundation.settings import ProcessSettings, Secret
+from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
+from libs.testkit.faults import ServiceProcess, running
 from services.api.settings import ApiSettings
 from services.api.wiring import open_application
 
@@ -25,26 +32,23 @@ CALLERS = {
 }
 
 
-def token_file() -> str:
-    """Return the content of a token file with every caller."""
-    return json.dumps(
-        [
-            {
-                "token_sha256": hashlib.sha256(token.encode()).hexdigest(),
-                "principal": principal,
-                "kind": kind,
-                "scopes": scopes,
-            }
-            for token, (principal, kind, scopes) in CALLERS.items()
-        ]
-    )
+def tokens_of(callers: Callers) -> dict[str, str]:
+    """Return a token for every caller, by the caller's name."""
+    return {
+        name.removesuffix("-token"): callers.token(
+            principal, kind, SCOPES if scopes == ["*"] else scopes
+        )
+        for name, (principal, kind, scopes) in CALLERS.items()
+    }
 
 
 class Api:
     """Calls the API as one of CALLERS; `staff` unless said otherwise."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, callers: Callers) -> None:
         self.client = client
+        self.callers = callers
+        self._tokens = tokens_of(callers)
 
     async def call(
         self,
@@ -57,7 +61,7 @@ class Api:
     ) -> httpx.Response:
         """Send a request; a keyword `if_match` becomes the header If-Match."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        named["authorization"] = f"Bearer {caller}-token"
+        named["authorization"] = f"Bearer {self._tokens.get(caller, caller)}"
         body = None
         if content is not None:
             body = json.dumps(content).encode()
@@ -109,15 +113,38 @@ async def shared_api(module_database: Database) -> AsyncIterator[Api]:
 
 
 @asynccontextmanager
-async def open_api(database: Database) -> AsyncGenerator[Api]:
-    settings = ApiSettings(
-        database=DatabaseSettings(url=database.url_for("orderly_api")),
-        process=ProcessSettings(side_port=0),
-        port=0,
-        tokens=Secret(token_file()),
-        cursor_secret=Secret("a secret of the tests"),
-    )
-    async with open_application(settings) as application:
-        transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-            yield Api(client)
+async def open_api(database: Database, **changed: object) -> AsyncGenerator[Api]:
+    """Open the application; a keyword changes a setting of the API."""
+    with TemporaryDirectory() as folder:
+        callers = Callers(Path(folder))
+        settings = ApiSettings(
+            database=DatabaseSettings(url=database.url_for("orderly_api")),
+            process=ProcessSettings(side_port=0),
+            port=0,
+            authentication=callers.settings,
+            cursor_secret=Secret("a secret of the tests"),
+        )
+        checks: list[Check] = []
+        async with open_application(replace(settings, **changed), checks.append) as application:
+            assert all(check().ready for check in checks)
+            transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                yield Api(client, callers)
+
+
+@asynccontextmanager
+async def api_process(
+    database: Database, folder: Path, **settings: str
+) -> AsyncGenerator[tuple[ServiceProcess, int]]:
+    """Run the process, and yield it with the port it serves; keywords are variables of it."""
+    port, side_port = free_port(), free_port()
+    environment = {
+        "API_DATABASE_URL": database.url_for("orderly_api"),
+        "API_PORT": str(port),
+        "API_PROCESS_SIDE_PORT": str(side_port),
+        "API_AUTHENTICATION_ISSUERS": Callers(folder).settings.issuers,
+        "API_CURSOR_SECRET": "a secret of the tests",
+        **settings,
+    }
+    async with running("services.api", environment=environment, side_port=side_port) as process:
+        yield process, port

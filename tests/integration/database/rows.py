@@ -50,6 +50,10 @@ ROWS: Final[LiteralString] = """
     INSERT INTO web.idempotency_keys (principal, method, route, key, fingerprint, status, body)
     SELECT 'ada', 'POST', '/v1/orders', id::text, '', 201, '{}' FROM orders.orders;
 
+    INSERT INTO web.quota_buckets
+        (principal, spent_until_us, granted, asked_at_us, interval_us, window_us)
+    VALUES ('customer:ada', 2000000, 1, 1000000, 1000000, 60000000);
+
     INSERT INTO messaging.outbox
         (id, aggregatetype, aggregateid, type, topic, partition, source, occurred_at, payload)
     SELECT gen_random_uuid(), 'order', id::text, 'orders.order_placed.v1', 'orders.events', 0,

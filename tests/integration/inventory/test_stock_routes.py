@@ -1,8 +1,7 @@
 """Stock over HTTP: reading, correcting once per key, and paging through the ledger."""
 
-import hashlib
-import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,47 +10,47 @@ import pytest
 from libs.domain.inventory.routes.stock import READ, WRITE, StockRoutes
 from libs.domain.inventory.use_cases.reserve_stock import reserve_stock
 from libs.foundation.web.application import Limits, application
-from libs.foundation.web.authentication import BearerTokens
 from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.problems import Problems
 from libs.testkit import build
+from libs.testkit.callers import Callers, open_access
+from libs.testkit.databases import Database
 from tests.integration.shop import Shop, deliver
 
-TOKENS = {"warehouse": [READ, WRITE], "auditor": [READ]}
+SCOPES = {"warehouse": [READ, WRITE], "auditor": [READ]}
 RECEIVED = {"delta": 5, "reason": "received", "note": "PO 4711"}
 
 
-def _tokens() -> BearerTokens:
-    rows = [
-        {
-            "token_sha256": hashlib.sha256(name.encode()).hexdigest(),
-            "principal": name,
-            "kind": "staff",
-            "scopes": scopes,
-        }
-        for name, scopes in TOKENS.items()
-    ]
-    return BearerTokens(json.dumps(rows), {"staff": frozenset({READ, WRITE})})
+@pytest.fixture
+def callers(tmp_path: Path) -> Callers:
+    return Callers(tmp_path)
 
 
 @pytest.fixture
-async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(
-        StockRoutes(shop.api, Cursors("a secret of the tests")).endpoints(),
-        public=[],
-        tokens=_tokens(),
-        problems=Problems("https://problems.example/"),
-        limits=Limits(body_bytes_max=65_536, deadline_ms=10_000),
-    )
-    # The two libraries type the same ASGI messages differently.
-    asgi: Any = app
-    transport = httpx.ASGITransport(app=asgi)
-    async with httpx.AsyncClient(
-        transport=transport,
-        base_url="http://shop.example",
-        headers={"Authorization": "Bearer warehouse"},
-    ) as client:
-        yield client
+async def client(
+    shop: Shop, database: Database, callers: Callers
+) -> AsyncIterator[httpx.AsyncClient]:
+    url, open_to = database.url_for("orderly_api"), {"staff": frozenset({READ, WRITE})}
+    async with open_access(url, callers, open_to) as access:
+        app = application(
+            StockRoutes(shop.api, Cursors("a secret of the tests")).endpoints(),
+            public=[],
+            access=access,
+            problems=Problems("https://problems.example/"),
+            limits=Limits(body_bytes_max=65_536, deadline_ms=10_000),
+        )
+        # The two libraries type the same ASGI messages differently.
+        asgi: Any = app
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=asgi),
+            base_url="http://shop.example",
+            headers=_bearer(callers, "warehouse"),
+        ) as client:
+            yield client
+
+
+def _bearer(callers: Callers, name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {callers.token(name, 'staff', SCOPES[name])}"}
 
 
 async def _adjust(client: httpx.AsyncClient, key: str, **changed: object) -> httpx.Response:
@@ -130,8 +129,10 @@ async def test_what_is_no_sku_is_not_found(client: httpx.AsyncClient, path: str)
     assert (await client.get(path)).status_code == 404
 
 
-async def test_reading_and_writing_need_their_own_scope(client: httpx.AsyncClient) -> None:
-    auditor = {"Authorization": "Bearer auditor", "Idempotency-Key": "one"}
+async def test_reading_and_writing_need_their_own_scope(
+    client: httpx.AsyncClient, callers: Callers
+) -> None:
+    auditor = {**_bearer(callers, "auditor"), "Idempotency-Key": "one"}
 
     reading = await client.get("/v1/stock/TEE", headers=auditor)
     writing = await client.post("/v1/stock/TEE/adjustments", json=RECEIVED, headers=auditor)

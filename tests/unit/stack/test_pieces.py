@@ -24,6 +24,7 @@ ADDRESSES = Addresses(
     kafka="127.0.0.1:9092",
     api_port=8_080,
     payment_simulator_port=8_081,
+    issuer_port=8_082,
     databases={
         f"orderly_{role}": f"postgresql://{role}"
         for role in (

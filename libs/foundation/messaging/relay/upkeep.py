@@ -77,9 +77,16 @@ async def keep_house(connection: Connection, settings: RelaySettings) -> None:
         *await _drop_all(connection, "outbox_cursor", settings.outbox_kept_hours),
         *await _drop_all(connection, "inbox", settings.inbox_kept_hours),
     ]
-    expired = await _expire_all(connection, settings.idempotency_kept_hours)
-    if made or dropped or expired:
-        _log.info("house_kept", partitions_made=made, dropped=dropped, keys_expired=expired)
+    keys = await _expire_keys(connection, settings.idempotency_kept_hours)
+    buckets = await _expire_buckets(connection)
+    if made or dropped or keys or buckets:
+        _log.info(
+            "house_kept",
+            partitions_made=made,
+            dropped=dropped,
+            keys_expired=keys,
+            buckets_expired=buckets,
+        )
 
 
 async def _drop_all(connection: Connection, parent: Parent, keep_hours: int) -> list[str]:
@@ -96,10 +103,17 @@ async def _drop_all(connection: Connection, parent: Parent, keep_hours: int) -> 
     return dropped
 
 
-async def _expire_all(connection: Connection, keep_hours: int) -> int:
+async def _expire_keys(connection: Connection, keep_hours: int) -> int:
     expired = 0
     while count := await partitions.expire_idempotency_keys(
         connection, keep_hours, _EXPIRED_ROWS_MAX
     ):
+        expired += count
+    return expired
+
+
+async def _expire_buckets(connection: Connection) -> int:
+    expired = 0
+    while count := await partitions.expire_quota_buckets(connection, _EXPIRED_ROWS_MAX):
         expired += count
     return expired

@@ -16,6 +16,9 @@ _DROP: Final = """
 _EXPIRE: Final = """
     SELECT web.expire_idempotency_keys(%(keep_hours)s * interval '1 hour', %(rows_max)s::int)"""
 
+_EXPIRE_BUCKETS: Final = """
+    SELECT web.expire_quota_buckets(%(rows_max)s::int)"""
+
 
 async def make_ahead(connection: Connection, hours: int) -> int:
     """Make what is missing for the next `hours`, and return how many were made."""
@@ -38,3 +41,8 @@ async def expire_idempotency_keys(connection: Connection, keep_hours: int, rows_
     """Delete up to `rows_max` idempotency keys that are over `keep_hours` old."""
     found = await fetch(connection, int, _EXPIRE, keep_hours=keep_hours, rows_max=rows_max)
     return found[0]
+
+
+async def expire_quota_buckets(connection: Connection, rows_max: int) -> int:
+    """Delete up to `rows_max` quota buckets that are full, as they would be without a row."""
+    return (await fetch(connection, int, _EXPIRE_BUCKETS, rows_max=rows_max))[0]

@@ -1,0 +1,1 @@
+"""Bearer tokens: signed by pinned issuers, verified strictly, remembered until they expire."""

@@ -1,0 +1,1 @@
+"""Client quotas: a token bucket per principal in PostgreSQL, spent from memory in allotments."""
