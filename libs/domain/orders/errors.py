@@ -45,6 +45,17 @@ class ImpossibleAnswer(AppError):
         self.order_id, self.answer = order_id, answer
 
 
+class StaffOnly(HttpRefusal):
+    """A person has to decide this, whatever scopes a program carries."""
+
+    kind = ErrorKind.FORBIDDEN
+    code = "insufficient-scope"
+    headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}  # noqa: RUF012 - a class constant of the parent.
+
+    def __init__(self) -> None:
+        super().__init__("only staff may do this")
+
+
 class UnknownPart(AppError):
     """The order has no such shipment, refund or flag."""
 

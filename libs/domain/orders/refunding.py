@@ -52,7 +52,9 @@ class RefundWish(Struct, frozen=True, kw_only=True):
     restock: bool = False
 
 
-def request_refund(situation: Situation, wish: RefundWish, actor: Actor, at: datetime) -> Decision:
+def request_refund(
+    situation: Situation, wish: RefundWish, actor: Actor, at: datetime
+) -> tuple[Decision, Refund]:
     """Accept a refund and send after it what moves money and stock."""
     order = situation.order
     order.require(Status.REFUNDED)
@@ -64,13 +66,17 @@ def request_refund(situation: Situation, wish: RefundWish, actor: Actor, at: dat
         raise RefundExceedsRefundable(order.id, refundable)
     version = order.next_version()
     commands = _commands(order, refund)
+    if commands:
+        refund = replace(refund, late_at=at + REFUND_LATE_AFTER)
     decision = replace(
         unchanged(situation),
         commands=commands,
         lines=_counted(situation.lines, refund.lines),
-        new_refund=replace(refund, late_at=at + REFUND_LATE_AFTER if commands else None),
+        new_refund=refund,
     ).stepped(version, Entry(event=refund.requested(version, at), actor=actor))
-    return decision if refund.pending else _announce(decision, situation, refund, at, SYSTEM)
+    if refund.given_back:
+        decision = _announce(decision, situation, refund, at, SYSTEM)
+    return decision, refund
 
 
 def succeed(situation: Situation, refund: Refund, amounts: Amounts, at: datetime) -> Decision:

@@ -105,7 +105,7 @@ class Situation(Struct, frozen=True, kw_only=True):
 class Decision(Struct, frozen=True, kw_only=True):
     """All that a decision changes; one entry per version, in order.
 
-    Of lines, shipments and refunds those that changed; new ones stand apart.
+    Of lines, shipments and refunds it has those that changed; a new one stands apart.
     """
 
     order: Order

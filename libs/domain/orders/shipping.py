@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from libs.contracts.inventory import ShipStock
+from libs.contracts.inventory import ShipStock, StockItem
 from libs.contracts.orders import ValuedLine
 from libs.contracts.payments import Amounts, CapturePayment
 from libs.domain.orders.attention import (
@@ -29,24 +29,26 @@ CAPTURE_LATE_AFTER: Final = timedelta(hours=1)
 SHIP_LATE_AFTER: Final = timedelta(hours=1)
 
 
-def request_shipment(situation: Situation, actor: Actor, at: datetime) -> Decision:
+def request_shipment(situation: Situation, actor: Actor, at: datetime) -> tuple[Decision, Shipment]:
     """Take every open unit into a new shipment, and ask for its money if it costs any."""
     _check(situation)
-    shipment = _shipment_of(situation, at)
+    wanted = _shipment_of(situation, at)
+    if wanted.amount_minor == 0:
+        shipment = _released(situation, wanted, at)
+    else:
+        shipment = replace(wanted, late_at=at + CAPTURE_LATE_AFTER)
     order = situation.order.next_version()
-    entry = Entry(event=shipment.requested(order, at), actor=actor)
     decision = replace(
         unchanged(situation),
         lines=tuple(replace(line, shipped=line.shipped + line.open) for line in situation.lines),
         new_shipment=shipment,
-    ).stepped(order, entry)
-    if shipment.amount_minor == 0:
-        return _release(decision, situation, shipment, at)
+    ).stepped(order, Entry(event=shipment.requested(order, at), actor=actor))
+    if shipment.released:
+        return _hand_over(decision, situation, shipment, at), shipment
     capture = CapturePayment(
         order_id=order.id, shipment_id=shipment.id, amount=order.money(shipment.amount_minor)
     )
-    waiting = replace(shipment, late_at=at + CAPTURE_LATE_AFTER)
-    return replace(decision, commands=(capture,), new_shipment=waiting)
+    return replace(decision, commands=(capture,)), shipment
 
 
 def release_shipment(
@@ -55,10 +57,14 @@ def release_shipment(
     """Let a shipment leave whose money is taken."""
     held = amounts.authorised.amount - amounts.captured.amount - amounts.released.amount
     status = PaymentStatus.AUTHORISED if held > 0 else PaymentStatus.SETTLED
-    paid = situation.order.with_amounts(amounts, status)
-    decision = replace(unchanged(situation), order=paid, shipments=(shipment,))
-    released = _release(decision, situation, shipment, at)
-    cleared = without_flags(released, (CAPTURE_FAILED, PAYMENT_UNRESOLVED), at)
+    released = _released(situation, shipment, at)
+    decision = replace(
+        unchanged(situation),
+        order=situation.order.with_amounts(amounts, status),
+        shipments=(released,),
+    )
+    handed_over = _hand_over(decision, situation, released, at)
+    cleared = without_flags(handed_over, (CAPTURE_FAILED, PAYMENT_UNRESOLVED), at)
     return without_late_flag(cleared, situation, at)
 
 
@@ -125,28 +131,32 @@ def _valued(order: Order, line: Line) -> ValuedLine:
     )
 
 
-def _release(
-    decision: Decision, situation: Situation, shipment: Shipment, at: datetime
-) -> Decision:
-    """Add the version that lets the shipment leave, and the order's own if it was the last."""
-    tracked = {line.line_no for line in situation.lines if line.stock_tracked}
-    items = stock_items(
-        (line.sku, line.quantity) for line in shipment.lines if line.line_no in tracked
-    )
-    released = replace(
+def _released(situation: Situation, shipment: Shipment, at: datetime) -> Shipment:
+    tracked = bool(_items(situation, shipment))
+    return replace(
         shipment,
         state=ShipmentState.RELEASED,
         released_at=at,
-        stock_sent=bool(items),
-        late_at=at + SHIP_LATE_AFTER if items else None,
+        stock_sent=tracked,
+        late_at=at + SHIP_LATE_AFTER if tracked else None,
     )
+
+
+def _hand_over(
+    decision: Decision, situation: Situation, released: Shipment, at: datetime
+) -> Decision:
+    """Add the version that lets the shipment leave, and the order's own if it was the last."""
     order = decision.order.next_version()
     decision = decision.stepped(order, Entry(event=released.handed_over(order, at)))
-    if decision.new_shipment is None:
-        decision = replace(decision, shipments=(released,))
-    else:
-        decision = replace(decision, new_shipment=released)
-    if items:
+    if released.stock_sent:
+        items = _items(situation, released)
         command = ShipStock(order_id=order.id, shipment_id=released.id, items=items)
-        decision = replace(decision, commands=(*decision.commands, command))
+        decision = replace(decision, commands=(command,))
     return ship_order(decision, situation, at)
+
+
+def _items(situation: Situation, shipment: Shipment) -> tuple[StockItem, ...]:
+    tracked = {line.line_no for line in situation.lines if line.stock_tracked}
+    return stock_items(
+        (line.sku, line.quantity) for line in shipment.lines if line.line_no in tracked
+    )

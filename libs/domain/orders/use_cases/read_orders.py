@@ -1,21 +1,24 @@
 """Reads orders for a caller, who sees what is his and nothing beside it."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from libs.contracts.orders import AttentionCleared, AttentionRaised
 from libs.domain.orders.callers import check_may_see, is_customer
-from libs.domain.orders.errors import UnknownOrder
-from libs.domain.orders.part_views import with_notes
+from libs.domain.orders.errors import UnknownOrder, UnknownPart
+from libs.domain.orders.part_views import RefundView, ShipmentView, with_notes
 from libs.domain.orders.sql import orders, refunds
 from libs.domain.orders.sql.orders import OrderFilter, OrderRow, TimelineRow
 from libs.domain.orders.views import OrderView, order_view
 from libs.foundation.database.transaction import Transaction
 from libs.foundation.web.authentication import Principal
 
+READ: Final = "orders:read"
 READ_CONTACTS: Final = "contacts:read"
+V = TypeVar("V", ShipmentView, RefundView)
 _FOR_STAFF: Final = (AttentionRaised.type, AttentionCleared.type)
 
 
@@ -41,6 +44,14 @@ async def read_order_and_contact(tx: Transaction, order_id: UUID, caller: Princi
         return view
     notes = await refunds.notes(tx, order_id)
     return replace(view, refunds=[with_notes(each, notes[each.id]) for each in view.refunds])
+
+
+def shown_part(order: OrderView, parts: Sequence[V], part_id: UUID, what: str) -> V:
+    """Return the shipment or refund of this id; raise UnknownPart when the order has none."""
+    for part in parts:
+        if part.id == part_id:
+            return part
+    raise UnknownPart(order.id, what)
 
 
 async def list_orders(
