@@ -8,10 +8,13 @@ from litestar.types import ASGIApp
 from msgspec.structs import replace
 
 from libs.domain.inventory.routes.stock import StockRoutes
-from libs.domain.orders.routes.orders import CANCEL, READ, OrderRoutes
+from libs.domain.orders.routes.attention import AttentionRoutes
+from libs.domain.orders.routes.orders import CANCEL, OrderRoutes
 from libs.domain.orders.routes.placing import CHECKOUT, PATH, PLACE, PlacingRoute
 from libs.domain.orders.routes.products import ProductRoutes
-from libs.domain.orders.use_cases.read_orders import READ_CONTACTS
+from libs.domain.orders.routes.refunds import RefundRoutes
+from libs.domain.orders.routes.shipments import ShipmentRoutes
+from libs.domain.orders.use_cases.read_orders import READ, READ_CONTACTS
 from libs.domain.payments.provider_names import SIMULATOR
 from libs.domain.payments.routes.webhooks import WebhookRoute
 from libs.foundation.database.connections import Pool, open_pool
@@ -118,6 +121,9 @@ def _endpoints(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> tupl
     return (
         placing.endpoint(),
         *OrderRoutes(pool, cursors).endpoints(),
+        *ShipmentRoutes(pool).endpoints(),
+        *RefundRoutes(pool).endpoints(),
+        *AttentionRoutes(pool).endpoints(),
         *ProductRoutes(pool, cursors, read_scopes=(READ, PLACE, CHECKOUT)).endpoints(),
         *StockRoutes(pool, cursors).endpoints(),
     )

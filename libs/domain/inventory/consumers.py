@@ -3,8 +3,14 @@
 from typing import Final
 
 from libs.contracts import topics
-from libs.contracts.inventory import COMMAND_DECODERS, ReleaseStock, ReserveStock
-from libs.domain.inventory.use_cases.release_stock import release_stock
+from libs.contracts.inventory import (
+    COMMAND_DECODERS,
+    ReleaseStock,
+    ReserveStock,
+    ReturnStock,
+    ShipStock,
+)
+from libs.domain.inventory.use_cases.move_stock import release_stock, return_stock, ship_stock
 from libs.domain.inventory.use_cases.reserve_stock import reserve_stock
 from libs.foundation.messaging.definitions import ConsumerDefinition, Route
 
@@ -15,5 +21,7 @@ CONSUMER: Final = ConsumerDefinition(
     routes=(
         Route(ReserveStock, reserve_stock),
         Route(ReleaseStock, release_stock),
+        Route(ShipStock, ship_stock),
+        Route(ReturnStock, return_stock),
     ),
 )

@@ -34,12 +34,25 @@ class StockLimitExceeded(AppError):
         return {"on_hand_max": self.on_hand_max}
 
 
-class ReleaseExceedsReservation(AppError):
-    """A release names more than the order holds: no history of the order explains it."""
+class ExceedsReservation(AppError):
+    """A command names more than the order has: no history of the order explains it."""
 
     kind = ErrorKind.CONFLICT
-    code = "release-exceeds-reservation"
 
     def __init__(self, order_id: UUID) -> None:
-        super().__init__(f"order {order_id} does not hold what is to be released")
+        super().__init__(f"order {order_id} does not have so many pieces: {self.code}")
         self.order_id = order_id
+
+
+class ReleaseExceedsReservation(ExceedsReservation):
+    code = "release-exceeds-reservation"
+
+
+class ShipmentExceedsReservation(ExceedsReservation):
+    code = "shipment-exceeds-reservation"
+
+
+class ReturnExceedsReservation(ExceedsReservation):
+    """More would come back than can ever have left."""
+
+    code = "return-exceeds-reservation"

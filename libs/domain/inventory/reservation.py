@@ -1,5 +1,6 @@
-"""The promise of stock to one order: all of it or none, given back once, answered every time."""
+"""The promise of stock to one order: all or none, kept or given back once, always answered."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from uuid import UUID
 
@@ -10,13 +11,21 @@ from libs.contracts.inventory import (
     ReleaseStock,
     ReservationEvent,
     ReserveStock,
+    ReturnStock,
+    ShipStock,
     StockItem,
     StockRejected,
     StockReleased,
     StockReserved,
+    StockReturned,
+    StockShipped,
 )
 from libs.contracts.orders import ShortItem
-from libs.domain.inventory.errors import ReleaseExceedsReservation
+from libs.domain.inventory.errors import (
+    ReleaseExceedsReservation,
+    ReturnExceedsReservation,
+    ShipmentExceedsReservation,
+)
 from libs.domain.inventory.stock import Shelf
 
 
@@ -34,10 +43,16 @@ class Item(Struct, frozen=True, kw_only=True):
     quantity: int
     shipped: int = 0
     released: int = 0
+    returned: int = 0
 
     @property
     def held(self) -> int:
         return self.quantity - self.shipped - self.released
+
+    @property
+    def returnable(self) -> int:
+        """Pieces that have left or still may: a return may overtake its shipment."""
+        return self.quantity - self.released - self.returned
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
@@ -95,10 +110,59 @@ def release(
     if done or reservation.state is not State.HELD:
         return _released(reservation, command, done)
     wanted = _held_items(reservation) if command.items is None else command.items
-    remaining = _without(reservation, wanted)
+    quantities = _quantities(wanted)
+    items = tuple(
+        replace(item, released=item.released + quantities.get(item.sku, 0))
+        for item in reservation.items
+    )
+    if not _names_only(items, quantities) or _too_few_held(items):
+        raise ReleaseExceedsReservation(reservation.order_id)
     for item in wanted:
         shelf.release(item.sku, item.quantity, command.release_id)
-    return _released(remaining, command, wanted)
+    return _released(_with_items(reservation, items), command, wanted)
+
+
+def ship(
+    reservation: Reservation, command: ShipStock, done: tuple[StockItem, ...], shelf: Shelf
+) -> Outcome:
+    """Let promised items leave the stock; a repeat is told what its first delivery moved."""
+    event = StockShipped(
+        order_id=command.order_id, shipment_id=command.shipment_id, items=done or command.items
+    )
+    if done:
+        return _told(reservation, event)
+    quantities = _quantities(command.items)
+    items = tuple(
+        replace(item, shipped=item.shipped + quantities.get(item.sku, 0))
+        for item in reservation.items
+    )
+    if not quantities or not _names_only(items, quantities) or _too_few_held(items):
+        raise ShipmentExceedsReservation(reservation.order_id)
+    for item in command.items:
+        shelf.ship(item.sku, item.quantity, command.shipment_id)
+    return _told(_with_items(reservation, items), event)
+
+
+def take_back(
+    reservation: Reservation, command: ReturnStock, done: tuple[StockItem, ...], shelf: Shelf
+) -> Outcome:
+    """Put items back on the shelf, in any order with their shipment, and once for each refund."""
+    event = StockReturned(
+        order_id=command.order_id, refund_id=command.refund_id, items=done or command.items
+    )
+    if done:
+        return _told(reservation, event)
+    quantities = _quantities(command.items)
+    items = tuple(
+        replace(item, returned=item.returned + quantities.get(item.sku, 0))
+        for item in reservation.items
+    )
+    too_many = any(item.returnable < 0 for item in items)
+    if not quantities or not _names_only(items, quantities) or too_many:
+        raise ReturnExceedsReservation(reservation.order_id)
+    for item in command.items:
+        shelf.take_back(item.sku, item.quantity, command.refund_id)
+    return _told(replace(reservation, items=items), event)
 
 
 def _held_items(reservation: Reservation) -> tuple[StockItem, ...]:
@@ -107,14 +171,19 @@ def _held_items(reservation: Reservation) -> tuple[StockItem, ...]:
     )
 
 
-def _without(reservation: Reservation, given_back: tuple[StockItem, ...]) -> Reservation:
-    quantities = {item.sku: item.quantity for item in given_back}
-    items = tuple(
-        replace(item, released=item.released + quantities.pop(item.sku, 0))
-        for item in reservation.items
-    )
-    if quantities or any(item.held < 0 for item in items):
-        raise ReleaseExceedsReservation(reservation.order_id)
+def _quantities(items: tuple[StockItem, ...]) -> Mapping[str, int]:
+    return {item.sku: item.quantity for item in items}
+
+
+def _names_only(items: tuple[Item, ...], quantities: Mapping[str, int]) -> bool:
+    return {item.sku for item in items} >= set(quantities)
+
+
+def _too_few_held(items: tuple[Item, ...]) -> bool:
+    return any(item.held < 0 for item in items)
+
+
+def _with_items(reservation: Reservation, items: tuple[Item, ...]) -> Reservation:
     state = State.HELD if any(item.held > 0 for item in items) else State.CLOSED
     return replace(reservation, state=state, items=items)
 

@@ -77,10 +77,17 @@ class Shelf:
         return 0 if stock is None else stock.available
 
     def reserve(self, sku: str, quantity: int, order_id: UUID) -> None:
-        self._move(sku, MovementKind.RESERVE, order_id, quantity)
+        self._move(sku, MovementKind.RESERVE, order_id, reserved_delta=quantity)
 
     def release(self, sku: str, quantity: int, release_id: UUID) -> None:
-        self._move(sku, MovementKind.RELEASE, release_id, -quantity)
+        self._move(sku, MovementKind.RELEASE, release_id, reserved_delta=-quantity)
+
+    def ship(self, sku: str, quantity: int, shipment_id: UUID) -> None:
+        """Take promised pieces out of the house: what is available stays as it was."""
+        self._move(sku, MovementKind.SHIP, shipment_id, -quantity, reserved_delta=-quantity)
+
+    def take_back(self, sku: str, quantity: int, refund_id: UUID) -> None:
+        self._move(sku, MovementKind.RETURN, refund_id, quantity)
 
     def announce_crossings(self) -> list[AvailabilityChanged]:
         """Return one event for each SKU that sold out or came back, and count it on its row."""
@@ -100,9 +107,22 @@ class Shelf:
     def sequence(self, sku: str) -> int:
         return self._now[sku].sequence
 
-    def _move(self, sku: str, kind: MovementKind, reference: UUID, reserved_delta: int) -> None:
+    def _move(
+        self,
+        sku: str,
+        kind: MovementKind,
+        reference: UUID,
+        on_hand_delta: int = 0,
+        *,
+        reserved_delta: int = 0,
+    ) -> None:
         movement = Movement(
-            id=new_id(), sku=sku, kind=kind, reference=reference, reserved_delta=reserved_delta
+            id=new_id(),
+            sku=sku,
+            kind=kind,
+            reference=reference,
+            on_hand_delta=on_hand_delta,
+            reserved_delta=reserved_delta,
         )
         self._now[sku] = self._now[sku].after(movement)
         self.movements.append(movement)

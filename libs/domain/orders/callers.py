@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from libs.domain.orders.errors import UnknownOrder
+from libs.domain.orders.errors import StaffOnly, UnknownOrder
 from libs.domain.orders.timeline import Actor, ActorKind
 from libs.foundation.web.authentication import Principal
 
@@ -14,6 +14,12 @@ def actor_of(principal: Principal) -> Actor:
 
 def is_customer(principal: Principal) -> bool:
     return principal.kind == ActorKind.CUSTOMER
+
+
+def require_staff(principal: Principal) -> None:
+    """Raise StaffOnly for a program: this is a person's decision."""
+    if principal.kind != ActorKind.STAFF:
+        raise StaffOnly
 
 
 def check_may_see(principal: Principal, order_id: UUID, customer_id: str | None) -> None:

@@ -6,9 +6,12 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from libs.contracts.orders import ValuedLine
+from libs.domain.orders.attention import CAPTURE_FAILED, STEP_LATE, without_flags
+from libs.domain.orders.errors import QuantityUnavailable
 from libs.domain.orders.order import Cancellation, Line, Order
-from libs.domain.orders.saga import STEP_LATE, Decision, Situation, compensate, without_flags
+from libs.domain.orders.saga import Decision, Situation, compensate
 from libs.domain.orders.share import share
+from libs.domain.orders.status import Status
 from libs.domain.orders.timeline import Actor, Entry
 from libs.foundation.ids import new_id
 
@@ -24,7 +27,14 @@ class CancellationReason(StrEnum):
 def cancel(
     situation: Situation, reason: CancellationReason, actor: Actor, at: datetime
 ) -> tuple[Decision, Cancellation]:
-    """Close the order at once and send after it what gives stock and money back."""
+    """Close the order at once and send after it what gives stock and money back.
+
+    Units in a shipment cannot be taken back: as long as there is one, nothing is cancelled.
+    """
+    situation.order.require(Status.CANCELLED)
+    if any(line.shipped for line in situation.lines):
+        open_units = {line.line_no: line.open for line in situation.lines}
+        raise QuantityUnavailable(situation.order.id, open_units)
     cancellation = _cancellation_of(situation, reason)
     order, event = situation.order.cancel(cancellation, at)
     saga, commands = compensate(situation.saga, order.total_minor, at)
@@ -37,7 +47,7 @@ def cancel(
             replace(line, cancelled=line.quantity - line.shipped) for line in situation.lines
         ),
     )
-    return without_flags(cancelled, (STEP_LATE,), at), cancellation
+    return without_flags(cancelled, (STEP_LATE, CAPTURE_FAILED), at), cancellation
 
 
 def _cancellation_of(situation: Situation, reason: CancellationReason) -> Cancellation:

@@ -3,17 +3,37 @@
 from typing import Final
 
 from libs.contracts import inventory, payments, topics
-from libs.contracts.inventory import StockRejected, StockReleased, StockReserved
+from libs.contracts.inventory import (
+    StockRejected,
+    StockReleased,
+    StockReserved,
+    StockReturned,
+    StockShipped,
+)
 from libs.contracts.payments import (
+    CaptureFailed,
     PaymentAuthorised,
+    PaymentCaptured,
     PaymentDeclined,
     PaymentReduced,
     PaymentUnresolved,
+    RefundFailed,
+    RefundSucceeded,
 )
 from libs.domain.orders.use_cases.authorise_payments import authorise_payments
 from libs.domain.orders.use_cases.confirm_orders import confirm_orders
 from libs.domain.orders.use_cases.finish_compensations import finish_reductions, finish_releases
 from libs.domain.orders.use_cases.flag_unresolved_payments import flag_unresolved_payments
+from libs.domain.orders.use_cases.move_refunds import (
+    fail_refunds,
+    finish_refunds,
+    record_stock_returned,
+)
+from libs.domain.orders.use_cases.move_shipments import (
+    fail_shipments,
+    record_stock_shipped,
+    release_shipments,
+)
 from libs.domain.orders.use_cases.reject_orders import reject_out_of_stock, reject_unpaid
 from libs.foundation.messaging.definitions import ConsumerDefinition, Route
 
@@ -29,5 +49,11 @@ CONSUMER: Final = ConsumerDefinition(
         Route(PaymentUnresolved, flag_unresolved_payments),
         Route(StockReleased, finish_releases),
         Route(PaymentReduced, finish_reductions),
+        Route(PaymentCaptured, release_shipments),
+        Route(CaptureFailed, fail_shipments),
+        Route(StockShipped, record_stock_shipped),
+        Route(RefundSucceeded, finish_refunds),
+        Route(RefundFailed, fail_refunds),
+        Route(StockReturned, record_stock_returned),
     ),
 )

@@ -1,8 +1,12 @@
 """Refusals of the orders context."""
 
+from collections.abc import Mapping
+from enum import StrEnum
 from uuid import UUID
 
+from libs.contracts.money import Money
 from libs.foundation.errors import AppError, ErrorKind
+from libs.foundation.web.refusals import RETRY_SOON, HttpRefusal
 
 
 class UnknownOrder(AppError):
@@ -39,3 +43,97 @@ class ImpossibleAnswer(AppError):
     def __init__(self, order_id: UUID, answer: str, because: str) -> None:
         super().__init__(f"order {order_id} cannot have got {answer}: {because}")
         self.order_id, self.answer = order_id, answer
+
+
+class StaffOnly(HttpRefusal):
+    """A person has to decide this, whatever scopes a program carries."""
+
+    kind = ErrorKind.FORBIDDEN
+    code = "insufficient-scope"
+    headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}  # noqa: RUF012 - a class constant of the parent.
+
+    def __init__(self) -> None:
+        super().__init__("only staff may do this")
+
+
+class UnknownPart(AppError):
+    """The order has no such shipment, refund or flag."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "not-found"
+
+    def __init__(self, order_id: UUID, what: str) -> None:
+        super().__init__(f"order {order_id} has no such {what}")
+        self.order_id = order_id
+
+
+class QuantityUnavailable(AppError):
+    """Units are wanted that are in a shipment, cancelled or refunded already."""
+
+    kind = ErrorKind.CONFLICT
+    code = "quantity-unavailable"
+
+    def __init__(self, order_id: UUID, open_units: Mapping[int, int]) -> None:
+        super().__init__(f"order {order_id} does not have the wanted units")
+        self.order_id, self.open_units = order_id, dict(open_units)
+
+    def extensions(self) -> dict[str, object]:
+        return {
+            "lines": [
+                {"line_no": line_no, "open": units} for line_no, units in self.open_units.items()
+            ]
+        }
+
+
+class ShipmentInProgress(HttpRefusal):
+    """A shipment of the order waits for its money; its end decides what may follow."""
+
+    kind = ErrorKind.CONFLICT
+    code = "shipment-in-progress"
+    headers = RETRY_SOON
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(f"a shipment of order {order_id} waits for its money")
+        self.order_id = order_id
+
+
+class RefundExceedsRefundable(AppError):
+    """More would be given back than is due, counted with every refund asked for before."""
+
+    kind = ErrorKind.CONFLICT
+    code = "refund-exceeds-refundable"
+
+    def __init__(self, order_id: UUID, refundable: Money) -> None:
+        super().__init__(f"{refundable.amount} {refundable.currency} may be refunded at most")
+        self.order_id, self.refundable = order_id, refundable
+
+    def extensions(self) -> dict[str, object]:
+        return {"refundable": self.refundable}
+
+
+class IllegalRefundStep(AppError):
+    """The refund's state does not allow the step."""
+
+    kind = ErrorKind.CONFLICT
+    code = "illegal-transition"
+
+    def __init__(self, refund_id: UUID, current: StrEnum, allowed: frozenset[StrEnum]) -> None:
+        super().__init__(f"refund {refund_id} is {current}")
+        self.refund_id, self.current, self.allowed = refund_id, current, allowed
+
+    def extensions(self) -> dict[str, object]:
+        return {"status": str(self.current), "allowed": sorted(self.allowed)}
+
+
+class OrderPartsLimit(AppError):
+    """The order has as many shipments or refunds as one may have."""
+
+    kind = ErrorKind.CONFLICT
+    code = "order-limit-exceeded"
+
+    def __init__(self, order_id: UUID, what: str, limit: int) -> None:
+        super().__init__(f"order {order_id} has {limit} {what} already")
+        self.order_id, self.limit = order_id, limit
+
+    def extensions(self) -> dict[str, object]:
+        return {"limit": self.limit}

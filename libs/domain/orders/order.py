@@ -31,6 +31,7 @@ class PaymentStatus(StrEnum):
 
     NONE = "none"
     AUTHORISED = "authorised"
+    SETTLED = "settled"
     DECLINED = "declined"
     VOIDED = "voided"
 
@@ -50,7 +51,10 @@ class Rejection(Struct, frozen=True, kw_only=True):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One position with its counters; units ship from the front and are cancelled from the back."""
+    """One position with its counters; units leave from the front and are cancelled from the back.
+
+    Units are refunded from the front of what is shipped; `restocked` of them came back.
+    """
 
     line_no: int
     sku: str
@@ -61,6 +65,13 @@ class Line(Struct, frozen=True, kw_only=True):
     total_minor: int
     shipped: int = 0
     cancelled: int = 0
+    refunded: int = 0
+    restocked: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units in no shipment and no cancellation."""
+        return self.quantity - self.shipped - self.cancelled
 
 
 class Cancellation(Struct, frozen=True, kw_only=True):
@@ -101,6 +112,7 @@ class Order(Struct, frozen=True, kw_only=True):
     total_minor: int
     shipping_method: str | None
     shipping_total_minor: int
+    shipping_tax_minor: int
     destination_country: str | None
     destination_region: str | None
     payment_status: PaymentStatus = PaymentStatus.NONE
@@ -154,10 +166,10 @@ class Order(Struct, frozen=True, kw_only=True):
         self, lines: Sequence[Line], at: datetime, paid: PaymentAuthorised | None = None
     ) -> tuple["Order", OrderConfirmed]:
         """Release the order to picking; `paid` is None only for an order that costs nothing."""
-        confirmed = replace(self._become(Status.CONFIRMED, at), confirmed_at=at)
+        confirmed = replace(self.become(Status.CONFIRMED, at), confirmed_at=at)
         if paid is not None:
             confirmed = replace(
-                _with_amounts(confirmed, paid.amounts, PaymentStatus.AUTHORISED),
+                confirmed.with_amounts(paid.amounts, PaymentStatus.AUTHORISED),
                 capture_before=paid.capture_before,
             )
         return confirmed, OrderConfirmed(
@@ -171,7 +183,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     def reject(self, rejection: Rejection, at: datetime) -> tuple["Order", OrderRejected]:
         """Refuse the sale; the external reference becomes free again."""
-        rejected = replace(self._become(Status.REJECTED, at), rejection=rejection)
+        rejected = replace(self.become(Status.REJECTED, at), rejection=rejection)
         if rejection.reason in _PAYMENT_REFUSED:
             rejected = replace(rejected, payment_status=PaymentStatus.DECLINED)
         return rejected, OrderRejected(
@@ -183,7 +195,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     def cancel(self, cancellation: Cancellation, at: datetime) -> tuple["Order", OrderCancelled]:
         """Take back every unit; final at once, stock and money follow."""
-        cancelled = self._become(Status.CANCELLED, at)
+        cancelled = self.become(Status.CANCELLED, at)
         return cancelled, OrderCancelled(
             **cancelled.head(at),
             cancellation_id=cancellation.id,
@@ -194,7 +206,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     def release_payment(self, amounts: Amounts, at: datetime) -> tuple["Order", PaymentReleased]:
         """Show that the money of this closed order is given back."""
-        copied = _with_amounts(self._next(), amounts, PaymentStatus.VOIDED)
+        copied = self.next_version().with_amounts(amounts, PaymentStatus.VOIDED)
         return copied, PaymentReleased(
             **copied.head(at), released=amounts.released, returned=amounts.returned
         )
@@ -203,35 +215,40 @@ class Order(Struct, frozen=True, kw_only=True):
         self, code: str, detail: str | None, at: datetime
     ) -> tuple["Order", AttentionRaised]:
         """Flag the order for a person; nothing is blocked."""
-        flagged = replace(self._next(), attention=(*self.attention, code))
+        flagged = replace(self.next_version(), attention=(*self.attention, code))
         return flagged, AttentionRaised(**flagged.head(at), code=code, detail=detail)
 
     def clear_attention(self, code: str, at: datetime) -> tuple["Order", AttentionCleared]:
         """Take a flag away once its reason is gone."""
         remaining = tuple(flag for flag in self.attention if flag != code)
-        cleared = replace(self._next(), attention=remaining)
+        cleared = replace(self.next_version(), attention=remaining)
         return cleared, AttentionCleared(**cleared.head(at), code=code)
 
-    def _become(self, wanted: Status, at: datetime) -> "Order":
+    def become(self, wanted: Status, at: datetime) -> "Order":
+        """Return the next version in another status; the first close is the one that is shown."""
+        self.require(wanted)
+        closed_at = (self.closed_at or at) if wanted in CLOSED else None
+        return replace(self.next_version(), status=wanted, closed_at=closed_at)
+
+    def require(self, wanted: Status) -> None:
+        """Raise IllegalTransition unless the order may become `wanted`."""
         if wanted not in NEXT[self.status]:
             raise IllegalTransition(self.id, self.status, wanted)
-        closed_at = at if wanted in CLOSED else None
-        return replace(self._next(), status=wanted, closed_at=closed_at)
 
-    def _next(self) -> "Order":
+    def next_version(self) -> "Order":
         return replace(self, version=self.version + 1)
 
-
-def _with_amounts(order: Order, amounts: Amounts, payment_status: PaymentStatus) -> Order:
-    return replace(
-        order,
-        payment_status=payment_status,
-        authorised_minor=amounts.authorised.amount,
-        captured_minor=amounts.captured.amount,
-        released_minor=amounts.released.amount,
-        returned_minor=amounts.returned.amount,
-        refunded_minor=amounts.refunded.amount,
-    )
+    def with_amounts(self, amounts: Amounts, payment_status: PaymentStatus) -> "Order":
+        """Copy the payment's sums; each only grows, so an overtaken answer takes nothing back."""
+        return replace(
+            self,
+            payment_status=payment_status,
+            authorised_minor=max(self.authorised_minor, amounts.authorised.amount),
+            captured_minor=max(self.captured_minor, amounts.captured.amount),
+            released_minor=max(self.released_minor, amounts.released.amount),
+            returned_minor=max(self.returned_minor, amounts.returned.amount),
+            refunded_minor=max(self.refunded_minor, amounts.refunded.amount),
+        )
 
 
 def _pick(line: Line) -> PickLine:

@@ -83,6 +83,7 @@ def _order(placement: Placement, priced: Priced, number: int) -> Order:
         total_minor=priced.total_minor,
         shipping_method=priced.shipping.method,
         shipping_total_minor=priced.shipping.total_minor,
+        shipping_tax_minor=priced.shipping.tax_minor,
         destination_country=None if destination is None else destination.country,
         destination_region=None if destination is None else destination.region,
     )

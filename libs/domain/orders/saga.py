@@ -18,10 +18,10 @@ from libs.contracts.payments import (
     ReducePayment,
 )
 from libs.domain.orders.order import Line, Order
+from libs.domain.orders.refund import Refund
+from libs.domain.orders.shipment import Shipment
 from libs.domain.orders.timeline import Entry
 from libs.foundation.ids import new_id
-
-STEP_LATE: Final = "step_late"
 
 RESERVE_LATE_AFTER: Final = timedelta(minutes=15)
 # Payments answers timed_out only for an operation it provably did not execute before this ends.
@@ -35,15 +35,19 @@ class Step(StrEnum):
     RESERVE = "reserve"
     AUTHORISE = "authorise"
     CONFIRMED = "confirmed"
+    SHIPPED = "shipped"
     COMPENSATE = "compensate"
     DONE = "done"
+
+
+_ASKING: Final = frozenset({Step.RESERVE, Step.AUTHORISE, Step.COMPENSATE})
 
 
 class Saga(Struct, frozen=True, kw_only=True):
     """A row of orders.sagas; `deadline_at` makes a late step visible and decides nothing.
 
     `payment_source` is kept only until it is sent. An id of a compensation that was never needed
-    is None.
+    is None. `shipped_at`, the last release, is there while the order waits to be completed.
     """
 
     order_id: UUID
@@ -56,6 +60,12 @@ class Saga(Struct, frozen=True, kw_only=True):
     release_done: bool = False
     reduction_id: UUID | None = None
     reduction_done: bool = False
+    shipped_at: datetime | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody still owes an answer to the current step."""
+        return self.step in _ASKING
 
     @property
     def compensated(self) -> bool:
@@ -70,19 +80,72 @@ class Situation(Struct, frozen=True, kw_only=True):
     order: Order
     saga: Saga
     lines: tuple[Line, ...]
+    shipments: tuple[Shipment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def due_minor(self) -> int:
+        """What released shipments came to."""
+        return sum(each.amount_minor for each in self.shipments if each.released)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What may still be asked back; a failed refund keeps its part until it is settled."""
+        return self.due_minor - sum(each.amount_minor for each in self.refunds)
+
+    @property
+    def given_back_minor(self) -> int:
+        return sum(each.amount_minor for each in self.refunds if each.given_back)
+
+    @property
+    def awaits_capture(self) -> bool:
+        return any(each.awaits_capture for each in self.shipments)
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """All that a decision changes; one entry per version, in order."""
+    """All that a decision changes; one entry per version, in order.
+
+    Of lines, shipments and refunds it has those that changed; a new one stands apart.
+    """
 
     order: Order
     saga: Saga
     entries: tuple[Entry, ...] = ()
     commands: tuple[Command, ...] = ()
     lines: tuple[Line, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    new_shipment: Shipment | None = None
+    new_refund: Refund | None = None
 
     def changes(self, situation: Situation) -> bool:
-        return self.order != situation.order or self.saga != situation.saga
+        return self.after(situation) != situation
+
+    def stepped(self, order: Order, entry: Entry) -> "Decision":
+        """Add one version."""
+        return replace(self, order=order, entries=(*self.entries, entry))
+
+    def after(self, situation: Situation) -> Situation:
+        """Return the situation that this decision leaves behind."""
+        lines = {line.line_no: line for line in self.lines}
+        shipments = {each.id: each for each in self.shipments}
+        refunds = {each.id: each for each in self.refunds}
+        new_shipments = () if self.new_shipment is None else (self.new_shipment,)
+        new_refunds = () if self.new_refund is None else (self.new_refund,)
+        return Situation(
+            order=self.order,
+            saga=self.saga,
+            lines=tuple(lines.get(each.line_no, each) for each in situation.lines),
+            shipments=(
+                *(shipments.get(each.id, each) for each in situation.shipments),
+                *new_shipments,
+            ),
+            refunds=(*(refunds.get(each.id, each) for each in situation.refunds), *new_refunds),
+        )
+
+
+def unchanged(situation: Situation) -> Decision:
+    return Decision(order=situation.order, saga=situation.saga)
 
 
 def begin(order: Order, lines: Sequence[Line], source: PaymentSource, at: datetime) -> Decision:
@@ -91,7 +154,7 @@ def begin(order: Order, lines: Sequence[Line], source: PaymentSource, at: dateti
     Steps that have nothing to do are skipped: such an order may be confirmed at once.
     """
     saga = Saga(order_id=order.id, step=Step.RESERVE, payment_source=source)
-    items = _tracked_items(lines)
+    items = stock_items((line.sku, line.quantity) for line in lines if line.stock_tracked)
     if items:
         reserving = replace(saga, reserve_sent=True, deadline_at=at + RESERVE_LATE_AFTER)
         return Decision(
@@ -160,33 +223,9 @@ def compensate(saga: Saga, total_minor: int, at: datetime) -> tuple[Saga, tuple[
     return undoing, tuple(commands)
 
 
-def flag_if_late(situation: Situation, at: datetime) -> Decision:
-    """Raise `step_late` once for a step whose deadline has passed; nothing else happens."""
-    order, saga = situation.order, situation.saga
-    if saga.deadline_at is None or saga.deadline_at > at:
-        return Decision(order=order, saga=saga)
-    flagged, event = order.raise_attention(STEP_LATE, saga.step.value, at)
-    return Decision(
-        order=flagged,
-        saga=replace(saga, deadline_at=None),
-        entries=(Entry(event=event, reason=STEP_LATE),),
-    )
-
-
-def without_flags(decision: Decision, codes: Iterable[str], at: datetime) -> Decision:
-    """Add a version for each of `codes` that the order carries and whose reason is gone."""
-    for code in codes:
-        if code in decision.order.attention:
-            order, event = decision.order.clear_attention(code, at)
-            entry = Entry(event=event, reason=code)
-            decision = replace(decision, order=order, entries=(*decision.entries, entry))
-    return decision
-
-
-def _tracked_items(lines: Sequence[Line]) -> tuple[StockItem, ...]:
+def stock_items(pieces: Iterable[tuple[str, int]]) -> tuple[StockItem, ...]:
     """Sum over all lines of a SKU: checked line by line, two lines would take one piece twice."""
     wanted: dict[str, int] = {}
-    for line in lines:
-        if line.stock_tracked:
-            wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    for sku, quantity in pieces:
+        wanted[sku] = wanted.get(sku, 0) + quantity
     return tuple(StockItem(sku=sku, quantity=wanted[sku]) for sku in sorted(wanted))

@@ -1,7 +1,6 @@
 """Orders, timelines and products as the API shows them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,13 @@ from msgspec.structs import replace
 from libs.contracts.money import Money
 from libs.contracts.orders import ShippingCharge, Totals
 from libs.domain.orders.order import Rejection
+from libs.domain.orders.part_views import (
+    RefundView,
+    ShipmentView,
+    refund_view,
+    shipment_view,
+    time_or_none,
+)
 from libs.domain.orders.sql.orders import CancellationRow, OrderLineRow, OrderRow, TimelineRow
 from libs.domain.orders.sql.products import ProductRow
 from libs.foundation.clock import rfc3339
@@ -70,9 +76,9 @@ class OrderView(Struct, frozen=True, kw_only=True):
     shipping: ShippingCharge | None
     totals: Totals
     payment: PaymentView
-    shipments: tuple[()]
+    shipments: list[ShipmentView]
     cancellations: list[CancellationView]
-    refunds: tuple[()]
+    refunds: list[RefundView]
     rejection: Rejection | None
     metadata: dict[str, str]
     placed_at: str
@@ -143,15 +149,15 @@ def order_view(row: OrderRow, *, for_customer: bool) -> OrderView:
         shipping=_shipping_view(row, money),
         totals=_totals_view(row, money),
         payment=_payment_view(row, money),
-        shipments=(),
+        shipments=[shipment_view(each, row.currency) for each in row.shipments or ()],
         cancellations=[_cancellation_view(each, money) for each in row.cancellations or ()],
-        refunds=(),
+        refunds=[refund_view(each, row.currency) for each in row.refunds or ()],
         attention=msgspec.UNSET if for_customer else row.attention,
         rejection=row.rejection,
         metadata=row.metadata,
         placed_at=rfc3339(row.placed_at),
-        confirmed_at=_time_or_none(row.confirmed_at),
-        closed_at=_time_or_none(row.closed_at),
+        confirmed_at=time_or_none(row.confirmed_at),
+        closed_at=time_or_none(row.closed_at),
         updated_at=rfc3339(row.updated_at),
     )
 
@@ -184,10 +190,6 @@ def product_view(row: ProductRow) -> ProductView:
         created_at=rfc3339(row.created_at),
         updated_at=rfc3339(row.updated_at),
     )
-
-
-def _time_or_none(at: datetime | None) -> str | None:
-    return None if at is None else rfc3339(at)
 
 
 def _fulfilment(lines: Sequence[OrderLineRow]) -> str:
@@ -244,10 +246,15 @@ def _payment_view(row: OrderRow, money: Money) -> PaymentView:
         captured=replace(money, amount=row.captured_minor),
         returned=replace(money, amount=row.returned_minor),
         refunded=replace(money, amount=row.refunded_minor),
-        # Due comes to what released shipments came to, and nothing is shipped yet.
-        refundable=money,
-        capture_before=_time_or_none(row.capture_before),
+        refundable=replace(money, amount=_refundable_minor(row)),
+        capture_before=time_or_none(row.capture_before),
     )
+
+
+def _refundable_minor(row: OrderRow) -> int:
+    """Every refund counts from its acceptance on, a failed one too."""
+    due_minor = sum(each.amount_minor for each in row.shipments or () if each.released)
+    return due_minor - sum(each.amount_minor for each in row.refunds or ())
 
 
 def _cancellation_view(row: CancellationRow, money: Money) -> CancellationView:

@@ -22,7 +22,7 @@ _HEADER_TEXTS: Final = {
     "If-None-Match": "The ETag the caller has, or * to create only.",
 }
 _REQUIRED_HEADERS: Final = frozenset({"Idempotency-Key"})
-_ANSWER_TEXTS: Final = {200: "Done", 201: "Created"}
+_ANSWER_TEXTS: Final = {200: "Done", 201: "Created", 204: "Done; there is nothing to show"}
 # What every endpoint may answer beside its own refusals.
 _COMMON_PROBLEMS: Final = {
     "400": "malformed-request",
@@ -135,13 +135,11 @@ def _query(endpoint: Endpoint, components: dict[str, Any]) -> list[dict[str, Any
 
 
 def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    responses = {
-        str(status): {
-            "description": _ANSWER_TEXTS[status],
-            "content": {JSON: {"schema": schemas[repr(type_)]}},
-        }
-        for status, type_ in endpoint.answers.items()
-    }
+    responses: dict[str, Any] = {}
+    for status, type_ in endpoint.answers.items():
+        responses[str(status)] = {"description": _ANSWER_TEXTS[status]}
+        if type_ is not None:
+            responses[str(status)]["content"] = {JSON: {"schema": schemas[repr(type_)]}}
     if "If-None-Match" in endpoint.request_headers and endpoint.method == "GET":
         responses["304"] = {"description": "The caller has this version"}
     responses |= {status: _problem(code) for status, code in _COMMON_PROBLEMS.items()}

@@ -15,7 +15,7 @@ from libs.contracts.inventory import (
     StockReserved,
 )
 from libs.domain.inventory.errors import ReleaseExceedsReservation
-from libs.domain.inventory.use_cases.release_stock import release_stock
+from libs.domain.inventory.use_cases.move_stock import release_stock
 from libs.domain.inventory.use_cases.reserve_stock import reserve_stock
 from libs.foundation.ids import new_id
 from libs.testkit import build

@@ -8,7 +8,7 @@ import pytest
 from libs.contracts.inventory import ReleaseStock, ReserveStock
 from libs.contracts.orders import OrderConfirmed, PaymentReleased
 from libs.contracts.payments import AuthorisePayment, ReducePayment
-from libs.domain.inventory.use_cases.release_stock import release_stock
+from libs.domain.inventory.use_cases.move_stock import release_stock
 from libs.domain.inventory.use_cases.reserve_stock import reserve_stock
 from libs.domain.orders.cancellation import CancellationReason
 from libs.domain.orders.errors import ImpossibleAnswer, UnknownOrder

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from libs.contracts.inventory import StockItem
-from libs.domain.inventory.stock import Movement
+from libs.domain.inventory.stock import Movement, MovementKind
 from libs.foundation.database.transaction import Transaction
 
 _APPEND: Final = """
@@ -20,10 +20,10 @@ _APPEND: Final = """
         %(note)b::text[])
         AS new (id, sku, kind, reference, on_hand_delta, reserved_delta, reason, note)"""
 
-_RELEASED: Final = """
-    SELECT reference, sku, -reserved_delta AS quantity
+_MOVED: Final = """
+    SELECT reference, sku, greatest(abs(on_hand_delta), abs(reserved_delta)) AS quantity
     FROM inventory.movements
-    WHERE kind = 'release' AND reference = ANY(%(release_ids)b::uuid[])
+    WHERE kind = %(kind)s::text AND reference = ANY(%(references)b::uuid[])
     ORDER BY reference, sku"""
 
 _PAGE: Final = """
@@ -44,7 +44,7 @@ class RecordedMovement(Movement, frozen=True, kw_only=True):
     at: datetime
 
 
-class _Released(Struct, frozen=True, kw_only=True):
+class _Moved(Struct, frozen=True, kw_only=True):
     reference: UUID
     sku: str
     quantity: int
@@ -67,14 +67,14 @@ async def append(tx: Transaction, movements: Sequence[Movement]) -> None:
     )
 
 
-async def released_before(
-    tx: Transaction, release_ids: Sequence[UUID]
+async def moved_before(
+    tx: Transaction, kind: MovementKind, references: Sequence[UUID]
 ) -> dict[UUID, tuple[StockItem, ...]]:
-    """Read what each of these releases has already given back."""
-    released: dict[UUID, tuple[StockItem, ...]] = dict.fromkeys(release_ids, ())
-    for row in await tx.fetch(_Released, _RELEASED, release_ids=list(release_ids)):
-        released[row.reference] += (StockItem(sku=row.sku, quantity=row.quantity),)
-    return released
+    """Read what each of these releases, shipments or refunds has already moved."""
+    moved: dict[UUID, tuple[StockItem, ...]] = dict.fromkeys(references, ())
+    for row in await tx.fetch(_Moved, _MOVED, kind=kind.value, references=list(references)):
+        moved[row.reference] += (StockItem(sku=row.sku, quantity=row.quantity),)
+    return moved
 
 
 async def page(tx: Transaction, sku: str, before: UUID, rows_max: int) -> list[RecordedMovement]:

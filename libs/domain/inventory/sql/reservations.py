@@ -29,7 +29,7 @@ _LOCK: Final = """
     FOR NO KEY UPDATE"""
 
 _READ_ITEMS: Final = """
-    SELECT order_id, sku, quantity, shipped, released
+    SELECT order_id, sku, quantity, shipped, released, returned
     FROM inventory.reservation_items
     WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id, sku"""
@@ -44,13 +44,15 @@ _SAVE: Final = """
     WHERE r.order_id = c.order_id"""
 
 _SAVE_ITEMS: Final = """
-    INSERT INTO inventory.reservation_items (order_id, sku, quantity, shipped, released)
-    SELECT order_id, sku, quantity, shipped, released
+    INSERT INTO inventory.reservation_items
+        (order_id, sku, quantity, shipped, released, returned)
+    SELECT order_id, sku, quantity, shipped, released, returned
     FROM unnest(%(order_id)b::uuid[], %(sku)b::text[], %(quantity)b::bigint[],
-        %(shipped)b::bigint[], %(released)b::bigint[])
-        AS new (order_id, sku, quantity, shipped, released)
-    ON CONFLICT (order_id, sku)
-        DO UPDATE SET shipped = excluded.shipped, released = excluded.released"""
+        %(shipped)b::bigint[], %(released)b::bigint[], %(returned)b::bigint[])
+        AS new (order_id, sku, quantity, shipped, released, returned)
+    ON CONFLICT (order_id, sku) DO UPDATE
+        SET shipped = excluded.shipped, released = excluded.released,
+            returned = excluded.returned"""
 
 _HOLDERS: Final = """
     SELECT order_id
@@ -109,6 +111,7 @@ async def save(tx: Transaction, reservations: Sequence[Reservation]) -> None:
         quantity=[item.quantity for _, item in items],
         shipped=[item.shipped for _, item in items],
         released=[item.released for _, item in items],
+        returned=[item.returned for _, item in items],
     )
 
 

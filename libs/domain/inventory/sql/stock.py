@@ -17,11 +17,12 @@ _LOCK: Final = """
     ORDER BY sku
     FOR NO KEY UPDATE"""
 
-_SAVE_PROMISES: Final = """
+_SAVE: Final = """
     UPDATE inventory.stock AS s
-    SET reserved = c.reserved, sequence = c.sequence
-    FROM unnest(%(sku)b::text[], %(reserved)b::bigint[], %(sequence)b::bigint[])
-        AS c (sku, reserved, sequence)
+    SET on_hand = c.on_hand, reserved = c.reserved, sequence = c.sequence
+    FROM unnest(%(sku)b::text[], %(on_hand)b::bigint[], %(reserved)b::bigint[],
+        %(sequence)b::bigint[])
+        AS c (sku, on_hand, reserved, sequence)
     WHERE s.sku = c.sku"""
 
 _SAVE_ADJUSTMENT: Final = """
@@ -44,13 +45,14 @@ async def claim(tx: Transaction, sku: str) -> Locked[Stock]:
     return await lock(tx, [sku])
 
 
-async def save_promises(tx: Transaction, rows: Sequence[Stock]) -> None:
-    """Save what is reserved of locked SKUs."""
+async def save(tx: Transaction, rows: Sequence[Stock]) -> None:
+    """Save locked SKUs after a wave has moved them."""
     if not rows:
         return
     await tx.execute(
-        _SAVE_PROMISES,
+        _SAVE,
         sku=[row.sku for row in rows],
+        on_hand=[row.on_hand for row in rows],
         reserved=[row.reserved for row in rows],
         sequence=[row.sequence for row in rows],
     )

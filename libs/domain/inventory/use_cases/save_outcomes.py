@@ -19,7 +19,7 @@ async def save_outcomes(
 ) -> None:
     crossings = shelf.announce_crossings()
     await reservations.save(tx, [outcome.reservation for outcome in outcomes])
-    await stock.save_promises(tx, shelf.changed())
+    await stock.save(tx, shelf.changed())
     await movements.append(tx, shelf.movements)
     answers = [
         Outgoing(message=outcome.event, sequence=outcome.reservation.sequence)

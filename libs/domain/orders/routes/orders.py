@@ -12,6 +12,7 @@ from libs.domain.orders.cancellation import CancellationReason
 from libs.domain.orders.routes.order_queries import OrderQuery, TimelineQuery
 from libs.domain.orders.use_cases.cancel_order import cancel_order
 from libs.domain.orders.use_cases.read_orders import (
+    READ,
     list_orders,
     read_order,
     read_order_and_contact,
@@ -32,7 +33,6 @@ from libs.foundation.web.endpoint import Call, Endpoint
 from libs.foundation.web.idempotency import once
 from libs.foundation.web.reply import Reply, not_modified, private, reply
 
-READ: Final = "orders:read"
 CANCEL: Final = "orders:cancel"
 _NEWEST: Final = UUID(int=2**128 - 1)
 
@@ -91,7 +91,7 @@ class OrderRoutes:
                 body=CancellationIn,
                 answers={200: OrderView},
                 request_headers=("Idempotency-Key", "If-Match"),
-                refusals=("illegal-transition",),
+                refusals=("illegal-transition", "quantity-unavailable"),
             ),
         )
 

@@ -9,16 +9,18 @@ from libs.foundation.database.transaction import Transaction
 
 _READ: Final = """
     SELECT order_id, line_no, sku, name, quantity, stock_tracked, tax_minor, total_minor, shipped,
-        cancelled
+        cancelled, refunded, restocked
     FROM orders.order_lines
     WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id, line_no"""
 
 _SAVE: Final = """
     UPDATE orders.order_lines AS l
-    SET shipped = c.shipped, cancelled = c.cancelled
+    SET shipped = c.shipped, cancelled = c.cancelled, refunded = c.refunded,
+        restocked = c.restocked
     FROM unnest(%(order_id)b::uuid[], %(line_no)b::bigint[], %(shipped)b::bigint[],
-        %(cancelled)b::bigint[]) AS c (order_id, line_no, shipped, cancelled)
+        %(cancelled)b::bigint[], %(refunded)b::bigint[], %(restocked)b::bigint[])
+        AS c (order_id, line_no, shipped, cancelled, refunded, restocked)
     WHERE l.order_id = c.order_id AND l.line_no = c.line_no"""
 
 
@@ -44,4 +46,6 @@ async def save(tx: Transaction, lines: Sequence[tuple[UUID, Line]]) -> None:
         line_no=[line.line_no for _, line in lines],
         shipped=[line.shipped for _, line in lines],
         cancelled=[line.cancelled for _, line in lines],
+        refunded=[line.refunded for _, line in lines],
+        restocked=[line.restocked for _, line in lines],
     )

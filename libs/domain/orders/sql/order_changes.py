@@ -13,10 +13,10 @@ from libs.foundation.database.transaction import Locked, Transaction
 # other tables as they were before the wait.
 _LOCK: Final = """
     SELECT id, number, external_reference, customer_id, channel, status, version, currency,
-        total_minor, shipping_method, shipping_total_minor, destination_country,
-        destination_region, payment_status, authorised_minor, captured_minor, released_minor,
-        returned_minor, refunded_minor, capture_before, rejection, attention, confirmed_at,
-        closed_at
+        total_minor, shipping_method, shipping_total_minor, shipping_tax_minor,
+        destination_country, destination_region, payment_status, authorised_minor,
+        captured_minor, released_minor, returned_minor, refunded_minor, capture_before, rejection,
+        attention, confirmed_at, closed_at
     FROM orders.orders
     WHERE id = ANY(%(order_ids)b::uuid[])
     ORDER BY id

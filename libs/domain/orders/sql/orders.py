@@ -8,6 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from libs.domain.orders.order import Rejection
+from libs.domain.orders.refund import Refund
+from libs.domain.orders.shipment import Shipment
 from libs.foundation.database.transaction import Transaction
 
 # Aggregated per order beside the row: one round trip, whatever the number of lines.
@@ -21,7 +23,13 @@ _READ: Final = """
         (SELECT json_agg(l ORDER BY l.line_no) FROM orders.order_lines AS l
             WHERE l.order_id = o.id) AS lines,
         (SELECT json_agg(c ORDER BY c.id) FROM orders.cancellations AS c
-            WHERE c.order_id = o.id) AS cancellations
+            WHERE c.order_id = o.id) AS cancellations,
+        (SELECT json_agg(s ORDER BY s.id) FROM orders.shipments AS s
+            WHERE s.order_id = o.id) AS shipments,
+        (SELECT json_agg(r ORDER BY r.id) FROM (
+            SELECT id, order_id, state, attempt, reason, lines, shipping_minor, adjustment_minor,
+                amount_minor, tax_minor, requested_at, failure_code
+            FROM orders.refunds AS refund WHERE refund.order_id = o.id) AS r) AS refunds
     FROM orders.orders AS o
     WHERE o.id = ANY(%(order_ids)s::uuid[])
     ORDER BY o.id DESC"""
@@ -64,6 +72,7 @@ _TIMELINE: Final = """
     SELECT sequence, type, at, actor_kind, actor_id, reason, data
     FROM orders.timeline
     WHERE order_id = %(order_id)s::uuid AND sequence > %(after)s::bigint
+        AND NOT type = ANY(%(hidden)s::text[])
     ORDER BY sequence
     LIMIT %(rows_max)s::bigint"""
 
@@ -130,6 +139,8 @@ class OrderRow(Struct, frozen=True, kw_only=True):
     confirmed_at: datetime | None = None
     closed_at: datetime | None = None
     cancellations: Sequence[CancellationRow] | None = None
+    shipments: Sequence[Shipment] | None = None
+    refunds: Sequence[Refund] | None = None
 
 
 class TimelineRow(Struct, frozen=True, kw_only=True):
@@ -165,7 +176,7 @@ class OrderFilter(Struct, frozen=True, kw_only=True):
 
 
 async def read(tx: Transaction, order_ids: Sequence[UUID]) -> list[OrderRow]:
-    """Read orders with lines and cancellations, the newest first."""
+    """Read orders with all that belongs to them but personal data, the newest first."""
     return await tx.fetch(OrderRow, _READ, order_ids=list(order_ids))
 
 
@@ -209,6 +220,15 @@ async def _ids_by_time(
     return await tx.fetch(UUID, _IDS_OF_CUSTOMER, customer_id=wanted.customer_id, **bounds)
 
 
-async def timeline(tx: Transaction, order_id: UUID, after: int, rows_max: int) -> list[TimelineRow]:
-    """Read entries behind the sequence `after`, in order."""
-    return await tx.fetch(TimelineRow, _TIMELINE, order_id=order_id, after=after, rows_max=rows_max)
+async def timeline(
+    tx: Transaction, order_id: UUID, after: int, rows_max: int, hidden: Sequence[str] = ()
+) -> list[TimelineRow]:
+    """Read entries behind the sequence `after`, in order, without those of `hidden` types."""
+    return await tx.fetch(
+        TimelineRow,
+        _TIMELINE,
+        order_id=order_id,
+        after=after,
+        rows_max=rows_max,
+        hidden=list(hidden),
+    )

@@ -11,21 +11,9 @@ from libs.contracts.payments import PaymentSource
 from libs.domain.orders.saga import Saga
 from libs.foundation.database.transaction import Transaction
 
-_INSERT: Final = """
-    INSERT INTO orders.sagas (order_id, step, deadline_at, payment_source, reserve_sent,
-        authorise_sent, release_id, release_done, reduction_id, reduction_done)
-    SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent, release_id,
-        release_done, reduction_id, reduction_done
-    FROM unnest(%(order_id)b::uuid[], %(step)b::text[], %(deadline_at)b::timestamptz[],
-        %(payment_source)b::text[]::jsonb[], %(reserve_sent)b::boolean[],
-        %(authorise_sent)b::boolean[], %(release_id)b::uuid[], %(release_done)b::boolean[],
-        %(reduction_id)b::uuid[], %(reduction_done)b::boolean[])
-        AS new (order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent,
-            release_id, release_done, reduction_id, reduction_done)"""
-
 _READ: Final = """
     SELECT order_id, step, deadline_at, payment_source, reserve_sent, authorise_sent, release_id,
-        release_done, reduction_id, reduction_done
+        release_done, reduction_id, reduction_done, shipped_at
     FROM orders.sagas
     WHERE order_id = ANY(%(order_ids)b::uuid[])"""
 
@@ -34,30 +22,38 @@ _SAVE: Final = """
     SET step = c.step, deadline_at = c.deadline_at, payment_source = c.payment_source,
         authorise_sent = c.authorise_sent, release_id = c.release_id,
         release_done = c.release_done, reduction_id = c.reduction_id,
-        reduction_done = c.reduction_done, updated_at = now()
+        reduction_done = c.reduction_done, shipped_at = c.shipped_at, updated_at = now()
     FROM unnest(%(order_id)b::uuid[], %(step)b::text[], %(deadline_at)b::timestamptz[],
         %(payment_source)b::text[]::jsonb[], %(authorise_sent)b::boolean[],
         %(release_id)b::uuid[], %(release_done)b::boolean[], %(reduction_id)b::uuid[],
-        %(reduction_done)b::boolean[])
+        %(reduction_done)b::boolean[], %(shipped_at)b::timestamptz[])
         AS c (order_id, step, deadline_at, payment_source, authorise_sent, release_id,
-            release_done, reduction_id, reduction_done)
+            release_done, reduction_id, reduction_done, shipped_at)
     WHERE s.order_id = c.order_id"""
 
-# It locks the orders, never the sagas: a handler holds an order when it changes its saga, and the
+# They lock the orders, never the sagas: a handler holds an order when it changes its saga, and the
 # opposite order would deadlock. SKIP LOCKED waits for nobody: an order in hand is looked at later.
 _LOCK_DUE: Final = """
     SELECT o.id
-    FROM orders.sagas AS s JOIN orders.orders AS o ON o.id = s.order_id
-    WHERE s.deadline_at <= %(at)s::timestamptz
-    ORDER BY s.deadline_at
+    FROM (
+        SELECT order_id, deadline_at AS late_at FROM orders.sagas
+        WHERE deadline_at <= %(at)s::timestamptz
+        UNION ALL
+        SELECT order_id, late_at FROM orders.shipments WHERE late_at <= %(at)s::timestamptz
+        UNION ALL
+        SELECT order_id, late_at FROM orders.refunds WHERE late_at <= %(at)s::timestamptz
+    ) AS due JOIN orders.orders AS o ON o.id = due.order_id
+    ORDER BY due.late_at
     LIMIT %(orders_max)s::bigint
     FOR NO KEY UPDATE OF o SKIP LOCKED"""
 
-
-async def insert(tx: Transaction, sagas: Sequence[Saga]) -> None:
-    """Insert the sagas of orders placed in this transaction."""
-    reserve_sent = [saga.reserve_sent for saga in sagas]
-    await tx.execute(_INSERT, **_columns(sagas), reserve_sent=reserve_sent)
+_LOCK_SHIPPED: Final = """
+    SELECT o.id
+    FROM orders.sagas AS s JOIN orders.orders AS o ON o.id = s.order_id
+    WHERE s.shipped_at <= %(shipped_by)s::timestamptz
+    ORDER BY s.shipped_at
+    LIMIT %(orders_max)s::bigint
+    FOR NO KEY UPDATE OF o SKIP LOCKED"""
 
 
 async def read(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, Saga]:
@@ -73,11 +69,17 @@ async def save(tx: Transaction, sagas: Sequence[Saga]) -> None:
 
 
 async def lock_due(tx: Transaction, at: datetime, orders_max: int) -> list[UUID]:
-    """Lock orders whose saga's deadline has passed, the most overdue first, and return their ids.
+    """Lock orders that something is late of, the most overdue first, and return their ids.
 
-    The deadline must be read again: the saga may have moved before the lock was taken.
+    The times must be read again: the order may have moved before the lock was taken. An order
+    comes once for each of its late steps.
     """
     return await tx.fetch(UUID, _LOCK_DUE, at=at, orders_max=orders_max)
+
+
+async def lock_shipped(tx: Transaction, shipped_by: datetime, orders_max: int) -> list[UUID]:
+    """Lock orders that wait to be completed since `shipped_by` or longer; read them again too."""
+    return await tx.fetch(UUID, _LOCK_SHIPPED, shipped_by=shipped_by, orders_max=orders_max)
 
 
 def _columns(sagas: Sequence[Saga]) -> dict[str, list[object]]:
@@ -91,6 +93,7 @@ def _columns(sagas: Sequence[Saga]) -> dict[str, list[object]]:
         "release_done": [saga.release_done for saga in sagas],
         "reduction_id": [saga.reduction_id for saga in sagas],
         "reduction_done": [saga.reduction_done for saga in sagas],
+        "shipped_at": [saga.shipped_at for saga in sagas],
     }
 
 

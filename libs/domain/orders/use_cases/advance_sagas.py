@@ -5,11 +5,19 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from libs.domain.orders.answers import Answer
+from libs.domain.orders.answering import Answer
 from libs.domain.orders.errors import UnknownOrder
 from libs.domain.orders.order import Order
 from libs.domain.orders.saga import Decision, Situation
-from libs.domain.orders.sql import line_changes, order_changes, sagas, timeline
+from libs.domain.orders.sql import (
+    line_changes,
+    order_changes,
+    refunds,
+    sagas,
+    shipments,
+    timeline,
+)
+from libs.domain.orders.status import Status
 from libs.foundation.clock import utc_now
 from libs.foundation.database.transaction import Locked, Transaction
 from libs.foundation.messaging import outbox
@@ -22,6 +30,9 @@ _NO_OPS: Final = counter_by(
     "type",
 )
 
+
+# Most waves are about orders on their way to confirmation: they are spared two reads.
+_NEVER_SHIPPED: Final = frozenset({Status.PENDING, Status.REJECTED})
 
 A = TypeVar("A", bound=Answer)
 
@@ -51,8 +62,17 @@ async def situations_of(tx: Transaction, locked: Locked[Order]) -> dict[UUID, Si
     order_ids = [order.id for order in locked]
     saga_by_order = await sagas.read(tx, order_ids)
     lines = await line_changes.read(tx, order_ids)
+    confirmed_ids = [order.id for order in locked if order.status not in _NEVER_SHIPPED]
+    shipped = await shipments.read(tx, confirmed_ids) if confirmed_ids else {}
+    refunded = await refunds.read(tx, list(shipped)) if shipped else {}
     return {
-        order.id: Situation(order=order, saga=saga_by_order[order.id], lines=lines[order.id])
+        order.id: Situation(
+            order=order,
+            saga=saga_by_order[order.id],
+            lines=lines[order.id],
+            shipments=shipped.get(order.id, ()),
+            refunds=refunded.get(order.id, ()),
+        )
         for order in locked
     }
 
@@ -63,6 +83,8 @@ async def store(tx: Transaction, locked: Locked[Order], decisions: Sequence[Deci
     await line_changes.save(
         tx, [(each.order.id, line) for each in decisions for line in each.lines]
     )
+    await shipments.save(tx, [part for each in decisions for part in each.shipments])
+    await refunds.save(tx, [part for each in decisions for part in each.refunds])
     await timeline.append(tx, [entry for each in decisions for entry in each.entries])
     await sagas.save(tx, [each.saga for each in decisions])
     await outbox.append(tx, locked, [item for each in decisions for item in outgoing(each)])

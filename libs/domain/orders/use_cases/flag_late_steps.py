@@ -1,6 +1,6 @@
 """Flags orders whose current step is late; no clock rejects an order."""
 
-from libs.domain.orders.saga import flag_if_late
+from libs.domain.orders.attention import flag_if_late
 from libs.domain.orders.sql import order_changes, sagas
 from libs.domain.orders.use_cases.advance_sagas import situations_of, store
 from libs.foundation.clock import utc_now

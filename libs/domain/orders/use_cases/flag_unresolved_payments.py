@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from libs.contracts.payments import PaymentUnresolved
-from libs.domain.orders.answers import on_payment_unresolved
+from libs.domain.orders.payment_unresolved import on_payment_unresolved
 from libs.domain.orders.use_cases.advance_sagas import advance
 from libs.foundation.database.transaction import Transaction
 
