@@ -75,6 +75,7 @@ PROCESSES: Final = (
         prefix="API_",
         environment={
             "API_PORT": "{api_port}",
+            "API_REFERENCE_PAGE": "true",
             "API_DATABASE_URL": "{databases[orderly_api]}",
             "API_TOKENS_FILE": "{folder}/tokens.json",
             "API_CURSOR_SECRET_FILE": "{folder}/cursor_secret",

@@ -22,8 +22,11 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """Bearer tokens, a JSON list of {token_sha256, principal, kind, scopes}; give it as a file."""
     cursor_secret: Secret
     """Signs the cursors of lists; the same for every process that serves one API."""
-    problem_types_url: str = "https://orderly.example/problems/"
-    """Where the types of problems are explained; each problem's code follows it."""
+    problem_types_url: str = "/problems/"
+    """Where the types of problems are explained; each problem's code follows it. The API explains
+    them itself at /problems/; a public one names that with its host."""
+    reference_page: bool = False
+    """Whether /docs serves a page to read and try the API with; /openapi.json is always there."""
     group_commit: GroupCommitSettings = GroupCommitSettings()
     in_flight_max: Annotated[int, Meta(ge=1)] = 1_024
     """Most requests being answered at once; further ones are answered 503."""

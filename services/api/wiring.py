@@ -1,6 +1,6 @@
 """Puts the contexts' routes behind the layers every request passes."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
@@ -19,11 +19,15 @@ from libs.foundation.web.application import Limits, application
 from libs.foundation.web.authentication import BearerTokens
 from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Endpoint
-from libs.foundation.web.openapi import describe, openapi_route
+from libs.foundation.web.openapi import describe
+from libs.foundation.web.pages import openapi_route, problem_routes, reference_routes
 from libs.foundation.web.problems import Problems
+from libs.foundation.web.protection import Protection
 from libs.foundation.web.telemetry import Telemetry
+from services.api.problem_types import PROBLEMS
 from services.api.settings import ApiSettings
 
+_TITLE: Final = "Orderly"
 _OF_CUSTOMERS: Final = frozenset({PLACE, READ, CANCEL, READ_CONTACTS})
 # A flush divides at most log2(128) = 7 times behind one locked row, each try waiting this share.
 _FLUSH_LOCK_SHARE: Final = 8
@@ -54,26 +58,35 @@ def _open_placing_pool(settings: ApiSettings) -> AbstractAsyncContextManager[Poo
 
 def _layered(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> ASGIApp:
     problems = Problems(settings.problem_types_url)
-    endpoints = _endpoints(settings, pool, placing)
+    endpoints = endpoints_of(pool, placing, Cursors(settings.cursor_secret.reveal()))
     every_scope = frozenset(scope for each in endpoints for scope in each.scopes) | {READ_CONTACTS}
     open_to = {"customer": _OF_CUSTOMERS, "staff": every_scope, "machine": every_scope}
     inner = application(
         endpoints,
-        public=[openapi_route(describe("Orderly", build().version, endpoints))],
+        public=[
+            openapi_route(described(endpoints)),
+            *problem_routes(PROBLEMS),
+            *(reference_routes(_TITLE) if settings.reference_page else ()),
+        ],
         tokens=BearerTokens(settings.tokens.reveal(), open_to),
         problems=problems,
         limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),
     )
     return Admission(
-        Telemetry(inner, settings.access_log_ratio),
+        Telemetry(Protection(inner), settings.access_log_ratio),
         problems,
         doors={("POST", PATH): lambda: placing.full},
         in_flight_max=settings.in_flight_max,
     )
 
 
-def _endpoints(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> tuple[Endpoint, ...]:
-    cursors = Cursors(settings.cursor_secret.reveal())
+def described(endpoints: Sequence[Endpoint]) -> bytes:
+    """Return the OpenAPI document of the API."""
+    return describe(_TITLE, build().version, endpoints, PROBLEMS)
+
+
+def endpoints_of(pool: Pool, placing: PlacingRoute, cursors: Cursors) -> tuple[Endpoint, ...]:
+    """Return every endpoint of the API, in the order of its description."""
     return (
         placing.endpoint(),
         *OrderRoutes(pool, cursors).endpoints(),

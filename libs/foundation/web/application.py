@@ -8,9 +8,11 @@ from litestar import HttpMethod, Litestar, Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from msgspec import Struct
+from msgspec.structs import replace
 
 from libs.foundation.web.authentication import BearerTokens
 from libs.foundation.web.endpoint import Call, Endpoint
+from libs.foundation.web.negotiation import check_acceptable
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.reply import Reply, response
 
@@ -57,13 +59,18 @@ def _route(
     endpoint: Endpoint, tokens: BearerTokens, problems: Problems, limits: Limits
 ) -> HTTPRouteHandler:
     deadline_s = limits.deadline_ms / 1_000
+    deprecation = endpoint.deprecation
 
     async def answer(request: AnyRequest) -> ASGIResponse:
         try:
+            check_acceptable(request.headers.getall("accept", []))
             async with asyncio.timeout(deadline_s):
-                return response(await _handled(endpoint, tokens, request))
+                reply = await _handled(endpoint, tokens, request)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem, none escapes.
-            return response(problems.of(error, endpoint.method))
+            reply = problems.of(error, endpoint.method)
+        if deprecation is not None:
+            reply = replace(reply, headers={**reply.headers, **deprecation.headers})
+        return response(reply, head=request.method == HttpMethod.HEAD)
 
     return _handler(endpoint, answer)
 
@@ -71,9 +78,9 @@ def _route(
 def _handler(
     endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, ASGIResponse]]
 ) -> HTTPRouteHandler:
-    route = HTTPRouteHandler(
-        endpoint.path, http_method=HttpMethod(endpoint.method), status_code=200
-    )
+    method = HttpMethod(endpoint.method)
+    methods = [method, HttpMethod.HEAD] if method is HttpMethod.GET else [method]
+    route = HTTPRouteHandler(endpoint.path, http_method=methods, status_code=200)
     return route(answer)
 
 

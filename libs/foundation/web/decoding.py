@@ -1,46 +1,90 @@
-"""Decodes request bodies and queries strictly, and points at the field that is wrong."""
+"""Decodes request bodies and queries strictly, and points at every field that is wrong."""
 
-import re
-from typing import Final, TypeVar
+import json
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
+from libs.foundation.web.faults import Fault, faults, first_fault
 from libs.foundation.web.refusals import FieldError, MalformedRequest
 
 T = TypeVar("T")
 
-# msgspec ends a message with the path of the field, for example "- at `$.lines[0].quantity`".
-_WHERE: Final = re.compile(r"(?P<detail>.*) - at `\$(?P<path>[^`]*)`\Z", re.DOTALL)
-_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-_PATTERN: Final = re.compile(r"Expected `str` matching regex .*", re.DOTALL)
-
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Decode a JSON body; raise MalformedRequest with a pointer to the first bad field."""
+    """Decode a JSON body; raise MalformedRequest with a pointer to each bad field."""
     try:
-        return decoder.decode(body)
+        content = decoder.decode(body)
+        _refuse_repeated_names(body)
     except msgspec.ValidationError as error:
-        raise _malformed(error, "the body is not of the documented form") from None
+        found = _faults_in(body, decoder.type) or [first_fault(error)]
+        errors = [FieldError(pointer=fault.pointer, detail=fault.detail) for fault in found]
+        raise MalformedRequest("the body is not of the documented form", errors) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedRequest("the body is not valid JSON in UTF-8") from None
+    return content
 
 
 def decode_query(type_: type[T], values: dict[str, str]) -> T:
-    """Convert query parameters; raise MalformedRequest for a bad or unknown one."""
+    """Convert query parameters; raise MalformedRequest for each bad or unknown one."""
     try:
         return msgspec.convert(values, type_, strict=False)
     except msgspec.ValidationError as error:
-        raise _malformed(error, "the query is not of the documented form") from None
+        found = faults(values, type_, strict=False) or [first_fault(error)]
+        errors = [FieldError(parameter=".".join(f.steps), detail=f.detail) for f in found]
+        raise MalformedRequest("the query is not of the documented form", errors) from None
 
 
-def _malformed(error: msgspec.ValidationError, message: str) -> MalformedRequest:
-    found = _WHERE.match(str(error))
-    detail, path = (found["detail"], found["path"]) if found else (str(error), "")
-    steps = [_escaped(name or index) for name, index in _STEP.findall(path)]
-    pointer = "#" + "".join(f"/{step}" for step in steps)
-    shown = _PATTERN.sub("Not of the documented form", detail)
-    return MalformedRequest(message, [FieldError(pointer=pointer, detail=shown)])
+def _faults_in(body: bytes, type_: object) -> list[Fault]:
+    try:
+        return faults(msgspec.json.decode(body), type_)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What no type asks for was skipped by the fast decoder without a look inside.
+        return []
 
 
-def _escaped(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
+class _Repeated(Exception):
+    """An object of the body has two members of one name."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _Repeated
+
+
+_CHECK_NAMES: Final = json.JSONDecoder(object_pairs_hook=_distinct).decode
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    """Refuse an object with two members of one name: readers disagree which of them counts."""
+    try:
+        _CHECK_NAMES(body.decode())
+    except _Repeated:
+        errors = [
+            FieldError(pointer=fault.pointer, detail=fault.detail) for fault in _repeated_in(body)
+        ]
+        raise MalformedRequest("a name is there twice in one object", errors) from None
+
+
+class _Object(list[tuple[str, Any]]):
+    """The members of one object, repeated ones included."""
+
+
+def _repeated_in(body: bytes) -> list[Fault]:
+    found: list[Fault] = []
+    _find_repeated(json.loads(body, object_pairs_hook=_Object), (), found)
+    return found
+
+
+def _find_repeated(value: Any, steps: tuple[str, ...], found: list[Fault]) -> None:  # noqa: ANN401
+    """Walk content that was decoded before, so that its depth is bounded by its type."""
+    if isinstance(value, _Object):
+        seen: set[str] = set()
+        for name, member in value:
+            if name in seen:
+                found.append(Fault(steps=(*steps, name), detail="This name is there twice"))
+            seen.add(name)
+            _find_repeated(member, (*steps, name), found)
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[Any]", value)):
+            _find_repeated(item, (*steps, str(index)), found)

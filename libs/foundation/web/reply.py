@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
 _encode: Final = msgspec.json.Encoder().encode
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -44,11 +45,15 @@ def replayed(stored: Reply) -> Reply:
     return replace(stored, headers={**stored.headers, **_REPLAYED})
 
 
-def response(answer: Reply) -> ASGIResponse:
-    """Turn an answer into what the framework sends as it is, without another look at it."""
+def response(answer: Reply, *, head: bool = False) -> ASGIResponse:
+    """Turn an answer into what the framework sends as it is; to HEAD all of it but the body."""
+    headers = dict(answer.headers)
+    if answer.status != HTTPStatus.NOT_MODIFIED:
+        headers["Content-Type"] = answer.media_type
+        headers["Content-Length"] = str(len(answer.body))
     return ASGIResponse(
-        body=answer.body,
+        body=b"" if head else answer.body,
         status_code=answer.status,
-        headers=dict(answer.headers),
-        media_type=answer.media_type,
+        headers=headers,
+        is_head_response=head,
     )

@@ -78,6 +78,7 @@ class MovementList(Struct, frozen=True, kw_only=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(AdjustmentIn)
+_PATH_TYPES: Final = {"sku": Sku}
 
 
 class StockRoutes:
@@ -95,6 +96,7 @@ class StockRoutes:
                 handle=self.get,
                 scopes=(READ,),
                 summary="Read the stock of a SKU; one that was never adjusted has zeros",
+                path_types=_PATH_TYPES,
                 answers={200: StockView},
             ),
             Endpoint(
@@ -104,6 +106,7 @@ class StockRoutes:
                 scopes=(READ,),
                 summary="Read how the stock of a SKU changed, the latest first",
                 query=MovementQuery,
+                path_types=_PATH_TYPES,
                 answers={200: MovementList},
             ),
             Endpoint(
@@ -113,6 +116,7 @@ class StockRoutes:
                 scopes=(WRITE,),
                 summary="Correct the pieces on hand of a SKU by a difference",
                 body=AdjustmentIn,
+                path_types=_PATH_TYPES,
                 answers={201: Adjustment},
                 request_headers=("Idempotency-Key",),
                 refusals=(

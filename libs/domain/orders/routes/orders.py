@@ -72,6 +72,7 @@ class OrderRoutes:
                 summary="Read an order",
                 answers={200: OrderView},
                 request_headers=("If-None-Match",),
+                answer_headers=("ETag",),
             ),
             Endpoint(
                 method="GET",
@@ -91,6 +92,7 @@ class OrderRoutes:
                 body=CancellationIn,
                 answers={200: OrderView},
                 request_headers=("Idempotency-Key", "If-Match"),
+                answer_headers=("ETag",),
                 refusals=("illegal-transition",),
             ),
         )
