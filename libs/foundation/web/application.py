@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from litestar import HttpMethod, Litestar, Request, Response
@@ -34,7 +35,10 @@ def application(
     limits: Limits,
 ) -> Litestar:
     """Return the ASGI application that serves `endpoints`, and `public` without authentication."""
-    handlers = [_route(endpoint, tokens, problems, limits) for endpoint in endpoints]
+    handlers = [
+        *(_route(endpoint, tokens, problems, limits) for endpoint in endpoints),
+        *(_options(path, methods) for path, methods in _methods_by_path(endpoints).items()),
+    ]
 
     def explain(request: AnyRequest, error: Exception) -> Response[bytes]:
         problem = problems.of(error, request.method)
@@ -53,6 +57,28 @@ def application(
         logging_config=None,
         debug=False,
     )
+
+
+def _methods_by_path(endpoints: Sequence[Endpoint]) -> dict[str, list[HttpMethod]]:
+    found: dict[str, list[HttpMethod]] = {}
+    for endpoint in endpoints:
+        found.setdefault(endpoint.path, [HttpMethod.OPTIONS]).extend(_methods(endpoint))
+    return found
+
+
+def _options(path: str, methods: Sequence[HttpMethod]) -> HTTPRouteHandler:
+    """Tell a path's methods to anybody; the framework's own answer knows one endpoint's only."""
+    allow = {"Allow": ", ".join(sorted(methods))}
+
+    async def answer() -> ASGIResponse:
+        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+
+    return HTTPRouteHandler(path, http_method=HttpMethod.OPTIONS)(answer)
+
+
+def _methods(endpoint: Endpoint) -> list[HttpMethod]:
+    method = HttpMethod(endpoint.method)
+    return [method, HttpMethod.HEAD] if method is HttpMethod.GET else [method]
 
 
 def _route(
@@ -78,9 +104,7 @@ def _route(
 def _handler(
     endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, ASGIResponse]]
 ) -> HTTPRouteHandler:
-    method = HttpMethod(endpoint.method)
-    methods = [method, HttpMethod.HEAD] if method is HttpMethod.GET else [method]
-    route = HTTPRouteHandler(endpoint.path, http_method=methods, status_code=200)
+    route = HTTPRouteHandler(endpoint.path, http_method=_methods(endpoint), status_code=200)
     return route(answer)
 
 

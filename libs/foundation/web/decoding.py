@@ -1,14 +1,19 @@
 """Decodes request bodies and queries strictly, and points at every field that is wrong."""
 
 import json
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Mapping
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
-from libs.foundation.web.faults import Fault, faults, first_fault
+from libs.foundation.web.faults import FAULTS_MAX, Fault, faults, first_fault
 from libs.foundation.web.refusals import FieldError, MalformedRequest
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -25,14 +30,34 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     return content
 
 
-def decode_query(type_: type[T], values: dict[str, str]) -> T:
-    """Convert query parameters; raise MalformedRequest for each bad or unknown one."""
-    try:
-        return msgspec.convert(values, type_, strict=False)
-    except msgspec.ValidationError as error:
-        found = faults(values, type_, strict=False) or [first_fault(error)]
-        errors = [FieldError(parameter=".".join(f.steps), detail=f.detail) for f in found]
-        raise MalformedRequest("the query is not of the documented form", errors) from None
+def decode_query(type_: type[S], values: Mapping[str, str]) -> S:
+    """Convert query parameters, all of them optional; raise MalformedRequest with each bad one."""
+    types = _parameter_types(type_)
+    found: dict[str, object] = {}
+    errors: list[FieldError] = []
+    for name, text in values.items():
+        if name not in types:
+            errors.append(FieldError(parameter=name, detail="There is no such parameter"))
+            continue
+        try:
+            found[name] = msgspec.convert(text, types[name], strict=False)
+        except msgspec.ValidationError as error:
+            errors.append(FieldError(parameter=name, detail=first_fault(error).detail))
+    if errors:
+        raise MalformedRequest("the query is not of the documented form", errors[:FAULTS_MAX])
+    return type_(**found)
+
+
+@cache
+def _parameter_types(type_: type[Struct]) -> dict[str, Any]:
+    """Return the type of each parameter that is given: `null` is a word like any other."""
+    return {field.name: _without_none(field.type) for field in msgspec.structs.fields(type_)}
+
+
+def _without_none(type_: Any) -> Any:  # noqa: ANN401 - any annotation.
+    if get_origin(type_) not in {Union, UnionType}:
+        return type_
+    return Union[tuple(each for each in get_args(type_) if each is not NoneType)]  # noqa: UP007
 
 
 def _faults_in(body: bytes, type_: object) -> list[Fault]:

@@ -20,6 +20,7 @@ from libs.foundation.web.refusals import FieldError, MalformedRequest
 from libs.foundation.web.reply import Reply
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 _PARAMETER_TYPE: Final = re.compile(r":[a-z]+}")
 # What a request can be refused for because of a header its endpoint reads.
 _REFUSALS_BY_HEADER: Final[Mapping[str, tuple[str, ...]]] = {
@@ -52,7 +53,7 @@ class Call:
             raise TypeError(f"{name} is a {type(value).__name__}, not a {type_.__name__}")
         return value
 
-    def query(self, type_: type[T]) -> T:
+    def query(self, type_: type[S]) -> S:
         """Return the query as a struct; an unknown or repeated parameter is refused."""
         pairs = self._request.query_params
         values = {name: pairs.getall(name) for name in pairs}

@@ -32,12 +32,12 @@ class Fault(Struct, frozen=True, kw_only=True):
         return ("#" + "".join(f"/{step}" for step in escaped))[:_CHARACTERS_MAX]
 
 
-def faults(value: object, type_: object, *, strict: bool = True) -> list[Fault]:
+def faults(value: object, type_: object) -> list[Fault]:
     """Return what keeps `value`, plain JSON data, from being a `type_`: the first FAULTS_MAX.
 
     The walk follows the type, so that its depth is the type's and not the data's.
     """
-    return list(islice(_walk(value, type_, (), strict=strict), FAULTS_MAX))
+    return list(islice(_walk(value, type_, ()), FAULTS_MAX))
 
 
 def first_fault(error: msgspec.ValidationError, steps: tuple[str, ...] = ()) -> Fault:
@@ -49,15 +49,15 @@ def first_fault(error: msgspec.ValidationError, steps: tuple[str, ...] = ()) -> 
     return Fault(steps=(*steps, *inner), detail=shown[:_CHARACTERS_MAX])
 
 
-def _walk(value: object, type_: object, steps: tuple[str, ...], *, strict: bool) -> Iterator[Fault]:
+def _walk(value: object, type_: object, steps: tuple[str, ...]) -> Iterator[Fault]:
     """Yield the faults of the parts; only if they have none, that of the whole."""
     parts_are_good = True
-    for fault in _in_parts(value, _shape(type_, value), steps, strict=strict):
+    for fault in _in_parts(value, _shape(type_, value), steps):
         parts_are_good = False
         yield fault
     if parts_are_good:
         try:
-            msgspec.convert(value, type_, strict=strict)
+            msgspec.convert(value, type_)
         except msgspec.ValidationError as error:
             yield first_fault(error, steps)
 
@@ -66,43 +66,41 @@ def _in_parts(
     value: Any,  # noqa: ANN401 - JSON data of the shape that was found.
     shape: Any,  # noqa: ANN401 - a type; typing has no word for generic ones.
     steps: tuple[str, ...],
-    *,
-    strict: bool,
 ) -> Iterator[Fault]:
     if shape is None:
         return iter(())
     if _is_struct(shape):
-        return _in_fields(value, shape, steps, strict=strict)
+        return _in_fields(value, shape, steps)
     if get_origin(shape) is dict:
-        return _in_members(value, get_args(shape), steps, strict=strict)
-    return _in_items(value, get_args(shape)[0], steps, strict=strict)
+        return _in_members(value, get_args(shape), steps)
+    return _in_items(value, get_args(shape)[0], steps)
 
 
 def _in_items(
-    value: Sequence[object], item_type: object, steps: tuple[str, ...], *, strict: bool
+    value: Sequence[object], item_type: object, steps: tuple[str, ...]
 ) -> Iterator[Fault]:
     for index, item in enumerate(value):
-        yield from _walk(item, item_type, (*steps, str(index)), strict=strict)
+        yield from _walk(item, item_type, (*steps, str(index)))
 
 
 def _in_members(
-    value: Mapping[str, object], types: tuple[Any, ...], steps: tuple[str, ...], *, strict: bool
+    value: Mapping[str, object], types: tuple[Any, ...], steps: tuple[str, ...]
 ) -> Iterator[Fault]:
     key_type, member_type = types
     for key, member in value.items():
         at = (*steps, key)
-        in_key = list(_walk(key, key_type, at, strict=strict))
-        yield from in_key or _walk(member, member_type, at, strict=strict)
+        in_key = list(_walk(key, key_type, at))
+        yield from in_key or _walk(member, member_type, at)
 
 
 def _in_fields(
-    value: Mapping[str, object], struct: type[Struct], steps: tuple[str, ...], *, strict: bool
+    value: Mapping[str, object], struct: type[Struct], steps: tuple[str, ...]
 ) -> Iterator[Fault]:
     fields = msgspec.structs.fields(struct)
     for field in fields:
         at = (*steps, field.encode_name)
         if field.encode_name in value:
-            yield from _walk(value[field.encode_name], field.type, at, strict=strict)
+            yield from _walk(value[field.encode_name], field.type, at)
         elif field.required:
             yield Fault(steps=at, detail="This field is required")
     if struct.__struct_config__.forbid_unknown_fields:

@@ -1,18 +1,21 @@
-"""The whole application over a database of the test's own, called in-process without a socket."""
+"""The whole application over a database of the test's own: called in-process, or as a process."""
 
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from litestar.types import ASGIApp
 
+from deploy.local.ports import free_port
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.settings import ProcessSettings, Secret
 from libs.testkit.databases import Database
+from libs.testkit.faults import ServiceProcess, running
 from services.api.settings import ApiSettings
 from services.api.wiring import open_application
 
@@ -121,3 +124,22 @@ async def open_api(database: Database) -> AsyncGenerator[Api]:
         transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             yield Api(client)
+
+
+@asynccontextmanager
+async def api_process(
+    database: Database, folder: Path
+) -> AsyncGenerator[tuple[ServiceProcess, int]]:
+    """Run the process, and yield it with the port it serves."""
+    tokens = folder / "tokens.json"
+    tokens.write_text(token_file())
+    port, side_port = free_port(), free_port()
+    environment = {
+        "API_DATABASE_URL": database.url_for("orderly_api"),
+        "API_PORT": str(port),
+        "API_PROCESS_SIDE_PORT": str(side_port),
+        "API_TOKENS_FILE": str(tokens),
+        "API_CURSOR_SECRET": "a secret of the tests",
+    }
+    async with running("services.api", environment=environment, side_port=side_port) as process:
+        yield process, port

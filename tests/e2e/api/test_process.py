@@ -2,34 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from deploy.local.ports import free_port
 from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
-from libs.testkit.faults import ServiceProcess, running
-from tests.e2e.api.conftest import product, token_file
-
-
-@asynccontextmanager
-async def api_process(
-    database: Database, folder: Path
-) -> AsyncGenerator[tuple[ServiceProcess, int]]:
-    """Run the process, and yield it with the port it serves."""
-    tokens = folder / "tokens.json"
-    tokens.write_text(token_file())
-    port, side_port = free_port(), free_port()
-    environment = {
-        "API_DATABASE_URL": database.url_for("orderly_api"),
-        "API_PORT": str(port),
-        "API_PROCESS_SIDE_PORT": str(side_port),
-        "API_TOKENS_FILE": str(tokens),
-        "API_CURSOR_SECRET": "a secret of the tests",
-    }
-    async with running("services.api", environment=environment, side_port=side_port) as process:
-        yield process, port
+from tests.e2e.api.conftest import api_process, product
 
 
 def head(content: bytes, *, announced: int | None = None) -> bytes:

@@ -36,7 +36,9 @@ Sku: TypeAlias = Annotated[
 class AdjustmentIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A difference: an absolute count would race with sales."""
 
-    delta: Annotated[int, Meta(ge=-DELTA_MAX, le=DELTA_MAX)]
+    delta: Annotated[
+        int, Meta(ge=-DELTA_MAX, le=DELTA_MAX, extra_json_schema={"not": {"const": 0}})
+    ]
     reason: AdjustmentReason
     note: Text200 | None = None
 
