@@ -36,8 +36,9 @@ def application(
 ) -> Litestar:
     """Return the ASGI application that serves `endpoints`, and `public` without authentication."""
     handlers = [
-        *(_route(endpoint, tokens, problems, limits) for endpoint in endpoints),
+        # First: the framework adds one of its own to a path that has none yet.
         *(_options(path, methods) for path, methods in _methods_by_path(endpoints).items()),
+        *(_route(endpoint, tokens, problems, limits) for endpoint in endpoints),
     ]
 
     def explain(request: AnyRequest, error: Exception) -> Response[bytes]:

@@ -45,7 +45,10 @@ def decode_query(type_: type[S], values: Mapping[str, str]) -> S:
             errors.append(FieldError(parameter=name, detail=first_fault(error).detail))
     if errors:
         raise MalformedRequest("the query is not of the documented form", errors[:FAULTS_MAX])
-    return type_(**found)
+    try:
+        return type_(**found)
+    except ValueError as error:
+        raise MalformedRequest(str(error)) from None
 
 
 @cache
