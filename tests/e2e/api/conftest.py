@@ -111,16 +111,19 @@ async def shared_api(module_database: Database) -> AsyncIterator[Api]:
         yield api
 
 
-@asynccontextmanager
-async def open_api(database: Database) -> AsyncGenerator[Api]:
-    settings = ApiSettings(
+def api_settings(database: Database) -> ApiSettings:
+    return ApiSettings(
         database=DatabaseSettings(url=database.url_for("orderly_api")),
         process=ProcessSettings(side_port=0),
         port=0,
         tokens=Secret(token_file()),
         cursor_secret=Secret("a secret of the tests"),
     )
-    async with open_application(settings) as application:
+
+
+@asynccontextmanager
+async def open_api(database: Database) -> AsyncGenerator[Api]:
+    async with open_application(api_settings(database)) as application:
         transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
             yield Api(client)
