@@ -135,8 +135,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """One row: `scopes` lists those of which the caller needs one; there is no default for it.
 
     `body`, `query`, `path_types` and `answers` (a type per status) describe it to readers, with the
-    `answer_headers` that every success has; `refusals` are the codes beside those that every
-    endpoint has, and those that come with `request_headers`.
+    `answer_headers` that every success has, beside an ETag where a request may name one.
+    `refusals` are the codes beside those that every endpoint has, and those that come with
+    `request_headers`.
     """
 
     method: str
@@ -163,6 +164,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def template(self) -> str:
         """The path with the bare names of its parameters."""
         return _PARAMETER_TYPE.sub("}", self.path)
+
+    @property
+    def headers_of_success(self) -> tuple[str, ...]:
+        """The headers that every success has; that of a version comes with conditions on it."""
+        conditional = not {"If-Match", "If-None-Match"}.isdisjoint(self.request_headers)
+        if conditional and "ETag" not in self.answer_headers:
+            return (*self.answer_headers, "ETag")
+        return self.answer_headers
 
     @property
     def own_refusals(self) -> tuple[str, ...]:

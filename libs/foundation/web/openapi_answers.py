@@ -1,6 +1,7 @@
 """What an operation may answer, by status: contents, problems with their codes, headers, links."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from libs.foundation.web.endpoint import Endpoint
@@ -103,10 +104,8 @@ def _answer(
     if "Idempotency-Key" in endpoint.request_headers:
         optional.append("Idempotent-Replayed")
     # A replacement is answered without the place that its creation was answered with.
-    created_only = "Location" in endpoint.answer_headers and status != 201  # noqa: PLR2004
-    required = [
-        name for name in endpoint.answer_headers if not (created_only and name == "Location")
-    ]
+    created = status == HTTPStatus.CREATED
+    required = [name for name in endpoint.headers_of_success if created or name != "Location"]
     answer: dict[str, Any] = {
         "description": _ANSWER_TEXTS[status],
         "headers": _headers(required, optional),

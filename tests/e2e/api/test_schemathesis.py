@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final, cast
@@ -32,6 +33,8 @@ async def test_every_answer_to_generated_requests_is_documented(
         status, output = await fuzz(url, tmp_path)
 
     assert status == 0, output
+    assert int(re.findall(r"(\d+) generated", output)[0]) > 500, output
+    assert "Stateful" in output
 
 
 async def stock_the_shop(url: str) -> None:

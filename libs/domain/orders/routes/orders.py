@@ -73,7 +73,6 @@ class OrderRoutes:
                 summary="Read an order",
                 answers={200: OrderView},
                 request_headers=("If-None-Match",),
-                answer_headers=("ETag",),
             ),
             Endpoint(
                 method="GET",
@@ -93,7 +92,6 @@ class OrderRoutes:
                 body=CancellationIn,
                 answers={200: OrderView},
                 request_headers=("Idempotency-Key", "If-Match"),
-                answer_headers=("ETag",),
                 refusals=("illegal-transition",),
             ),
         )

@@ -67,7 +67,7 @@ class ProductRoutes:
                 path_types=_PATH_TYPES,
                 answers={200: ProductView, 201: ProductView},
                 request_headers=("If-Match", "If-None-Match"),
-                answer_headers=("Location", "ETag"),
+                answer_headers=("Location",),
                 refusals=("currency-not-supported",),
             ),
             Endpoint(
@@ -79,7 +79,6 @@ class ProductRoutes:
                 path_types=_PATH_TYPES,
                 answers={200: ProductView},
                 request_headers=("If-None-Match",),
-                answer_headers=("ETag",),
             ),
             Endpoint(
                 method="GET",
