@@ -17,6 +17,8 @@ INSTALLED := .venv/.installed
 
 TESTS ?= tests
 TEST_OPTIONS ?=
+FUZZ_EXAMPLES ?= 100
+FUZZ_SEED ?= 20261126
 GENERATED_SQL := var/check/migrations.sql
 
 .PHONY: help
@@ -40,7 +42,7 @@ status: install ## Show each process of the stack.
 	@$(BIN)/python -m deploy.local status
 
 ## Change it
-.PHONY: install test format generate requirements clean
+.PHONY: install test fuzz format generate requirements clean
 install: $(INSTALLED) ## Make .venv from the hashed requirements (every other command does so too).
 
 # A .venv of another Python version than the wanted one is remade, however new its stamp is.
@@ -63,6 +65,10 @@ $(INSTALLED): requirements/dev.txt
 
 test: install ## Run every test; TESTS=tests/unit and TEST_OPTIONS="-k name -n0" narrow it down.
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(TEST_OPTIONS) $(TESTS)
+
+fuzz: install ## Send the API many generated requests; FUZZ_EXAMPLES and FUZZ_SEED go further.
+	@ORDERLY_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) ORDERLY_FUZZ_SEED=$(FUZZ_SEED) \
+		$(BIN)/python -m pytest -n0 -q tests/e2e/api/test_schemathesis.py
 
 format: install ## Rewrite the code in the house format and apply the safe fixes of ruff.
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -96,6 +96,7 @@ PROCESSES: Final = (
         prefix="API_",
         environment={
             "API_PORT": "{api_port}",
+            "API_REFERENCE_PAGE": "true",
             "API_DATABASE_URL": "{databases[orderly_api]}",
             "API_AUTHENTICATION_ISSUERS_FILE": f"{{folder}}/{ISSUERS_FILE}",
             "API_AUTHENTICATION_TOKEN_LIFETIME_MAX_S": str(WEEK_S),

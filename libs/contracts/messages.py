@@ -1,7 +1,7 @@
 """What every event and command is: a frozen struct whose type travels beside the body."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -39,12 +39,62 @@ class Command(Message, frozen=True, kw_only=True):
     """A request to another context; its subject id makes it idempotent for ever."""
 
 
-Decoders = Mapping[str, msgspec.json.Decoder[Any]]
+class Upcast(Struct, frozen=True):
+    """One step from a version that is no longer sent to the next: a pure function of the message.
+
+    `older` stays as it was published; what `newer` says beyond it must follow from it.
+    """
+
+    older: type[Message]
+    newer: type[Message]
+    step: Callable[[Any], Message]
 
 
-def decoders(*contracts: type[Message]) -> Decoders:
-    """Map each contract's type to its decoder; two contracts of one type are a mistake."""
-    found = {contract.type: msgspec.json.Decoder(contract) for contract in contracts}
-    if len(found) != len(contracts):
+class BodyDecoder(Protocol):
+    """Reads the bodies of one type as `type`, the current contract."""
+
+    @property
+    def type(self) -> type[Message]: ...
+    def decode(self, body: bytes, /) -> Any: ...  # noqa: ANN401 - a message of `type`.
+
+
+Decoders = Mapping[str, BodyDecoder]
+
+
+class Upcasting:
+    """Reads the bodies of an older version, and brings them up to the current one."""
+
+    def __init__(self, upcasts: Sequence[Upcast]) -> None:
+        self.older = upcasts[0].older
+        self.type = upcasts[-1].newer
+        self._decode = msgspec.json.Decoder(self.older).decode
+        self._steps = tuple(upcast.step for upcast in upcasts)
+
+    def decode(self, body: bytes, /) -> Message:
+        message: Message = self._decode(body)
+        try:
+            for step in self._steps:
+                message = step(message)
+        except Exception as error:
+            # To the consumer it is a body that nobody can read: it parks its key, no other.
+            raise msgspec.ValidationError(f"cannot be read as {self.type.type}") from error
+        return message
+
+
+def decoders(*contracts: type[Message], upcasts: Sequence[Upcast] = ()) -> Decoders:
+    """Map each contract's type to its decoder, and each older type to one that upcasts.
+
+    Two contracts of one type, and older versions that do not end at a contract, are mistakes.
+    """
+    found: dict[str, BodyDecoder] = {each.type: msgspec.json.Decoder(each) for each in contracts}
+    steps = {upcast.older: upcast for upcast in upcasts}
+    for upcast in upcasts:
+        chain = [upcast]
+        while (following := steps.get(chain[-1].newer)) is not None and following not in chain:
+            chain.append(following)
+        if chain[-1].newer not in contracts:
+            raise ValueError(f"{upcast.older.type} does not lead to a contract")
+        found[upcast.older.type] = Upcasting(chain)
+    if len(found) != len(contracts) + len(upcasts):
         raise ValueError("two contracts share one type")
     return found

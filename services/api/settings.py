@@ -25,11 +25,14 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """Signs the cursors of lists; the same for every process that serves one API."""
     simulator_webhook_secrets: tuple[Secret, ...] = ()
     """Accepted signers of the payment simulator's webhooks, each `whsec_` and base64."""
-    problem_types_url: str = "https://orderly.example/problems/"
-    """Where the types of problems are explained; each problem's code follows it."""
     quota_customer: QuotaSettings = QuotaSettings(requests_max=600)
     quota_staff: QuotaSettings = QuotaSettings(requests_max=600_000)
     quota_machine: QuotaSettings = QuotaSettings(requests_max=600_000)
+    problem_types_url: str = "/problems/"
+    """Where the types of problems are explained; each problem's code follows it. The API explains
+    them itself at /problems/; a public one names that with its host."""
+    reference_page: bool = False
+    """Whether /docs serves a page to read and try the API with; /openapi.json is always there."""
     group_commit: GroupCommitSettings = GroupCommitSettings()
     in_flight_max: Annotated[int, Meta(ge=1)] = 1_024
     """Most requests being answered at once; further ones are answered 503."""

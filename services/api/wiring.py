@@ -25,14 +25,18 @@ from libs.foundation.web.application import Access, Limits, application
 from libs.foundation.web.bearer.authenticator import open_authenticator
 from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Endpoint
-from libs.foundation.web.openapi import describe, openapi_route
+from libs.foundation.web.openapi import describe
+from libs.foundation.web.pages import openapi_route, problem_routes, reference_routes
 from libs.foundation.web.problems import Problems
+from libs.foundation.web.protection import Protection
 from libs.foundation.web.public import PublicEndpoint, public_route
 from libs.foundation.web.quotas.quotas import open_quotas
 from libs.foundation.web.telemetry import Telemetry
 from libs.foundation.web.webhook_signatures import WebhookSignatures
+from services.api.problem_types import PROBLEMS
 from services.api.settings import ApiSettings
 
+_TITLE: Final = "Orderly"
 _OF_CUSTOMERS: Final = frozenset({PLACE, READ, CANCEL, READ_CONTACTS})
 ReadyWhen: TypeAlias = Callable[[Check], None]
 # A flush divides at most log2(128) = 7 times behind one locked row, each try waiting this share.
@@ -47,7 +51,8 @@ async def open_application(settings: ApiSettings, ready_when: ReadyWhen) -> Asyn
         _open_placing_pool(settings) as placing_pool,
     ):
         placing = PlacingRoute(placing_pool, settings.group_commit)
-        endpoints = _endpoints(settings, pool, placing)
+        cursors = Cursors(settings.cursor_secret.reveal())
+        endpoints = endpoints_of(pool, placing, cursors)
         async with _open_access(settings, endpoints, ready_when) as access:
             yield _layered(settings, endpoints, _webhooks(settings, pool), placing, access)
             await placing.drained()
@@ -95,7 +100,9 @@ def _layered(
     inner = application(
         endpoints,
         public=[
-            openapi_route(describe("Orderly", build().version, endpoints)),
+            openapi_route(described(endpoints)),
+            *problem_routes(PROBLEMS),
+            *(reference_routes(_TITLE) if settings.reference_page else ()),
             public_route(webhooks, problems, deadline_ms=settings.deadline_ms),
         ],
         access=access,
@@ -103,7 +110,7 @@ def _layered(
         limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),
     )
     return Admission(
-        Telemetry(inner, settings.access_log_ratio),
+        Telemetry(Protection(inner), settings.access_log_ratio),
         problems,
         doors={("POST", PATH): lambda: placing.full},
         in_flight_max=settings.in_flight_max,
@@ -116,8 +123,13 @@ def _webhooks(settings: ApiSettings, pool: Pool) -> PublicEndpoint:
     return WebhookRoute(pool, signatures).endpoint()
 
 
-def _endpoints(settings: ApiSettings, pool: Pool, placing: PlacingRoute) -> tuple[Endpoint, ...]:
-    cursors = Cursors(settings.cursor_secret.reveal())
+def described(endpoints: Sequence[Endpoint]) -> bytes:
+    """Return the OpenAPI document of the API."""
+    return describe(_TITLE, build().version, endpoints, PROBLEMS)
+
+
+def endpoints_of(pool: Pool, placing: PlacingRoute, cursors: Cursors) -> tuple[Endpoint, ...]:
+    """Return every endpoint of the API, in the order of its description."""
     return (
         placing.endpoint(),
         *OrderRoutes(pool, cursors).endpoints(),

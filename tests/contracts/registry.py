@@ -21,7 +21,7 @@ DECODERS: Final = {
     for name, decoder in table.items()
 }
 CONTRACTS: Final[Mapping[str, type[Message]]] = {
-    name: decoder.type for name, decoder in DECODERS.items()
+    name: decoder.type for name, decoder in DECODERS.items() if decoder.type.type == name
 }
 GOLDEN: Final = Path(__file__).parent / "golden"
 

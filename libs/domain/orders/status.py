@@ -45,4 +45,4 @@ class IllegalTransition(AppError):
         self.order_id, self.current, self.wanted = order_id, current, wanted
 
     def extensions(self) -> dict[str, object]:
-        return {"status": str(self.current), "allowed": sorted(NEXT[self.current])}
+        return {"order_status": str(self.current), "allowed": sorted(NEXT[self.current])}

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
-import msgspec
-
 from libs.foundation.database.connections import Pool
 from libs.foundation.database.transaction import Transaction
 
@@ -22,6 +20,14 @@ class ConsumedTopic(Protocol):
     def partitions(self) -> int: ...
     @property
     def accepts_unknown_types(self) -> bool: ...
+
+
+class BodyDecoder(Protocol):
+    """Turns a body into a message; `type` is what comes out, whatever version went in."""
+
+    @property
+    def type(self) -> type[Any]: ...
+    def decode(self, body: bytes, /) -> Any: ...  # noqa: ANN401 - a message of `type`.
 
 
 class Route(Generic[M]):
@@ -44,13 +50,19 @@ class ConsumerDefinition:
         self,
         name: str,
         topics: Sequence[ConsumedTopic],
-        decoders: Mapping[str, msgspec.json.Decoder[Any]],
+        decoders: Mapping[str, BodyDecoder],
         routes: Sequence[Route[Any]],
     ) -> None:
         self.name = name
         self.topics = tuple(topics)
         self.decoders = decoders
-        self.handlers = {route.contract.type: route.handler for route in routes}
+        handlers = {route.contract: route.handler for route in routes}
+        # By the type that travels: an older version goes to the handler of what it is read as.
+        self.handlers = {
+            name: handlers[decoder.type]
+            for name, decoder in decoders.items()
+            if decoder.type in handlers
+        }
 
 
 Loop = Callable[["Stopping"], Coroutine[Any, Any, None]]

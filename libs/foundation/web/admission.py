@@ -6,8 +6,10 @@ from typing import Final
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from libs.foundation.observability import metrics
-from libs.foundation.web.problems import PROBLEM_JSON, Problems
+from libs.foundation.web.problems import Problems
+from libs.foundation.web.protection import PROTECTION
 from libs.foundation.web.refusals import Overloaded
+from libs.foundation.web.reply import PROBLEM_JSON
 
 _SHED: Final = metrics.counter_by(
     "http_requests_shed_total", "Requests refused with 503 by the first layer.", "reason"
@@ -35,6 +37,7 @@ class Admission:
             (b"content-type", PROBLEM_JSON.encode()),
             (b"content-length", str(len(self._body)).encode()),
             *((name.lower().encode(), value.encode()) for name, value in refusal.headers.items()),
+            *PROTECTION,
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from litestar import HttpMethod, Litestar, Request, Response
@@ -12,6 +13,7 @@ from msgspec import Struct
 from libs.foundation.web.authentication import Principal
 from libs.foundation.web.bearer.authenticator import Authenticator
 from libs.foundation.web.endpoint import Call, Endpoint
+from libs.foundation.web.negotiation import check_acceptable
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.quotas.quotas import Quotas
 from libs.foundation.web.reply import Reply, response
@@ -41,7 +43,11 @@ def application(
     limits: Limits,
 ) -> Litestar:
     """Return the ASGI application that serves `endpoints`, and `public` without authentication."""
-    handlers = [_route(endpoint, access, problems, limits) for endpoint in endpoints]
+    handlers = [
+        # First: the framework adds one of its own to a path that has none yet.
+        *(_options(path, methods) for path, methods in _methods_by_path(endpoints).items()),
+        *(_route(endpoint, access, problems, limits) for endpoint in endpoints),
+    ]
 
     def explain(request: AnyRequest, error: Exception) -> Response[bytes]:
         problem = problems.of(error, request.method)
@@ -62,21 +68,48 @@ def application(
     )
 
 
+def _methods_by_path(endpoints: Sequence[Endpoint]) -> dict[str, list[HttpMethod]]:
+    found: dict[str, list[HttpMethod]] = {}
+    for endpoint in endpoints:
+        found.setdefault(endpoint.path, [HttpMethod.OPTIONS]).extend(_methods(endpoint))
+    return found
+
+
+def _options(path: str, methods: Sequence[HttpMethod]) -> HTTPRouteHandler:
+    """Tell a path's methods to anybody; the framework's own answer knows one endpoint's only."""
+    allow = {"Allow": ", ".join(sorted(methods))}
+
+    async def answer() -> ASGIResponse:
+        return ASGIResponse(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+
+    return HTTPRouteHandler(path, http_method=HttpMethod.OPTIONS)(answer)
+
+
+def _methods(endpoint: Endpoint) -> list[HttpMethod]:
+    method = HttpMethod(endpoint.method)
+    return [method, HttpMethod.HEAD] if method is HttpMethod.GET else [method]
+
+
 def _route(
     endpoint: Endpoint, access: Access, problems: Problems, limits: Limits
 ) -> HTTPRouteHandler:
     deadline_s = limits.deadline_ms / 1_000
+    deprecation = endpoint.deprecation
 
     async def answer(request: AnyRequest) -> ASGIResponse:
         standing: Mapping[str, str] = {}
         try:
+            check_acceptable(request.headers.getall("accept", []))
             async with asyncio.timeout(deadline_s):
                 authorization = request.headers.getall("authorization", [])
                 principal = await access.authenticator.authenticate(authorization)
                 standing = await access.quotas.spend(principal)
-                return response(await _handled(endpoint, principal, request), standing)
+                reply = await _handled(endpoint, principal, request)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem, none escapes.
-            return response(problems.of(error, endpoint.method), standing)
+            reply = problems.of(error, endpoint.method)
+        if deprecation is not None:
+            standing = {**standing, **deprecation.headers}
+        return response(reply, standing, head=request.method == HttpMethod.HEAD)
 
     return _handler(endpoint, answer)
 
@@ -84,9 +117,7 @@ def _route(
 def _handler(
     endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, ASGIResponse]]
 ) -> HTTPRouteHandler:
-    route = HTTPRouteHandler(
-        endpoint.path, http_method=HttpMethod(endpoint.method), status_code=200
-    )
+    route = HTTPRouteHandler(endpoint.path, http_method=_methods(endpoint), status_code=200)
     return route(answer)
 
 

@@ -43,4 +43,5 @@ class Cursors:
 
 def _refusal() -> MalformedRequest:
     detail = "Not a cursor of this list with these filters"
-    return MalformedRequest("the cursor is not valid", [FieldError(pointer="#", detail=detail)])
+    error = FieldError(parameter="cursor", detail=detail)
+    return MalformedRequest("the cursor is not valid", [error])

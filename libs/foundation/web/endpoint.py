@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException
 from msgspec import Struct
 
 from libs.foundation.observability.tracing import current_traceparent
@@ -14,12 +15,13 @@ from libs.foundation.web import conditions
 from libs.foundation.web.authentication import Principal
 from libs.foundation.web.decoding import decode, decode_query
 from libs.foundation.web.idempotency import Claim, fingerprint, parse_key
-from libs.foundation.web.refusals import MalformedRequest
-from libs.foundation.web.reply import JSON, Reply
+from libs.foundation.web.negotiation import check_body
+from libs.foundation.web.refusals import FieldError, MalformedRequest
+from libs.foundation.web.reply import Reply
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 _PARAMETER_TYPE: Final = re.compile(r":[a-z]+}")
-_UNSUPPORTED_MEDIA_TYPE: Final = 415
 # What a request can be refused for because of a header its endpoint reads.
 _REFUSALS_BY_HEADER: Final[Mapping[str, tuple[str, ...]]] = {
     "Idempotency-Key": (
@@ -51,24 +53,23 @@ class Call:
             raise TypeError(f"{name} is a {type(value).__name__}, not a {type_.__name__}")
         return value
 
-    def query(self, type_: type[T]) -> T:
+    def query(self, type_: type[S]) -> S:
         """Return the query as a struct; an unknown or repeated parameter is refused."""
         pairs = self._request.query_params
         values = {name: pairs.getall(name) for name in pairs}
-        for name, given in values.items():
-            if len(given) > 1:
-                raise MalformedRequest(f"the parameter {name} is given more than once")
+        repeated = [
+            FieldError(parameter=name, detail="This parameter is there more than once")
+            for name, given in values.items()
+            if len(given) > 1
+        ]
+        if repeated:
+            raise MalformedRequest("a parameter is there more than once", repeated)
         return decode_query(type_, {name: given[0] for name, given in values.items()})
 
     async def content(self, decoder: msgspec.json.Decoder[T]) -> T:
         """Read and decode the JSON body."""
-        media_type = self._request.headers.get("content-type", "").partition(";")[0].strip()
-        if media_type.lower() != JSON:
-            raise HTTPException(
-                f"the body must be {JSON}",
-                status_code=_UNSUPPORTED_MEDIA_TYPE,
-                headers={"Accept": JSON},
-            )
+        content_type = self._request.headers.get("content-type", "")
+        check_body(content_type, self.headers("content-encoding"))
         return decode(decoder, await self._request.body())
 
     def claim(self, content: object) -> Claim:
@@ -100,11 +101,43 @@ class Call:
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
+class Deprecation(Struct, frozen=True, kw_only=True):
+    """Since when an endpoint should not be used, when it goes, and where that is explained."""
+
+    since: datetime
+    sunset: datetime | None = None
+    explained_at: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.sunset is not None and self.sunset < self.since:
+            raise ValueError("an endpoint cannot go before it is deprecated")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of RFC 9745 and RFC 8594; times in UTC."""
+        headers = {"Deprecation": f"@{int(self.since.timestamp())}"}
+        if self.sunset is not None:
+            headers["Sunset"] = format_datetime(self.sunset, usegmt=True)
+        if self.explained_at is not None:
+            headers["Link"] = f'<{self.explained_at}>; rel="deprecation"; type="text/html"'
+        return headers
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """From an answer to what can be asked next: parameters as OpenAPI runtime expressions."""
+
+    method: str
+    template: str
+    parameters: Mapping[str, str]
+
+
 class Endpoint(Struct, frozen=True, kw_only=True):
     """One row: `scopes` lists those of which the caller needs one; there is no default for it.
 
-    `body`, `query` and `answers` (a type per status) describe it to readers; `refusals` are the
-    codes beside those that every endpoint has, and those that come with `request_headers`.
+    `body`, `query`, `path_types` and `answers` (a type per status) describe it to readers, with the
+    `answer_headers` that every success has, beside an ETag where a request may name one.
+    `refusals` are the codes beside those that every endpoint has, and those that come with
+    `request_headers`.
     """
 
     method: str
@@ -115,8 +148,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     answers: Mapping[int, Any]
     body: Any = None
     query: Any = None
+    path_types: Mapping[str, Any] = {}
     request_headers: tuple[str, ...] = ()
+    answer_headers: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    examples: Mapping[str, object] = {}  # Bodies that are accepted, by what they show.
+    links: Mapping[str, Link] = {}
+    deprecation: Deprecation | None = None
 
     def __post_init__(self) -> None:
         if not self.scopes:
@@ -126,6 +164,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def template(self) -> str:
         """The path with the bare names of its parameters."""
         return _PARAMETER_TYPE.sub("}", self.path)
+
+    @property
+    def headers_of_success(self) -> tuple[str, ...]:
+        """The headers that every success has; that of a version comes with conditions on it."""
+        conditional = not {"If-Match", "If-None-Match"}.isdisjoint(self.request_headers)
+        if conditional and "ETag" not in self.answer_headers:
+            return (*self.answer_headers, "ETag")
+        return self.answer_headers
 
     @property
     def own_refusals(self) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from libs.foundation.database import failures
 from libs.foundation.errors import AppError, ErrorKind
 from libs.foundation.observability.logs import get_logger
 from libs.foundation.observability.tracing import trace_and_span_id
+from libs.foundation.web.problem_types import title_of
 from libs.foundation.web.refusals import HttpRefusal, OutcomeUnknown, Overloaded
-from libs.foundation.web.reply import Reply
+from libs.foundation.web.reply import PROBLEM_JSON, Reply
 
-PROBLEM_JSON: Final = "application/problem+json"
 STATUSES: Final[Mapping[ErrorKind, HTTPStatus]] = {
     ErrorKind.MALFORMED: HTTPStatus.BAD_REQUEST,
     ErrorKind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
@@ -31,7 +31,7 @@ STATUSES: Final[Mapping[ErrorKind, HTTPStatus]] = {
     ErrorKind.OUTCOME_UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
 }
 # What the framework refuses before a handler is found or while the body is read.
-_FRAMEWORK_CODES: Final = {
+FRAMEWORK_CODES: Final = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
@@ -39,7 +39,7 @@ _FRAMEWORK_CODES: Final = {
     413: "content-too-large",
     415: "unsupported-media-type",
 }
-_INTERNAL_ERROR: Final = "internal-error"
+INTERNAL_ERROR: Final = "internal-error"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _encode: Final = msgspec.json.Encoder().encode
 _log: Final = get_logger(__name__)
@@ -57,15 +57,15 @@ class Problems:
         if isinstance(known, AppError):
             status = STATUSES[known.kind]
             return self.make(status, known.code, str(known), _headers_of(known), known.extensions())
-        if isinstance(known, HTTPException) and known.status_code in _FRAMEWORK_CODES:
-            code = _FRAMEWORK_CODES[known.status_code]
+        if isinstance(known, HTTPException) and known.status_code in FRAMEWORK_CODES:
+            code = FRAMEWORK_CODES[known.status_code]
             return self.make(known.status_code, code, known.detail, dict(known.headers or {}))
         # Nothing of the error is shown: it may name a host, a table or somebody's data.
         if isinstance(known, psycopg.Error):
             _log.error("request_failed", **failures.facts(known))
         else:
             _log.error("request_failed", exc_info=known)
-        return self.make(500, _INTERNAL_ERROR, "an unexpected error; quote the trace id", {})
+        return self.make(500, INTERNAL_ERROR, "an unexpected error; quote the trace id", {})
 
     def make(
         self,
@@ -78,7 +78,7 @@ class Problems:
         """Return a problem; `code` is the stable word clients act on."""
         content: dict[str, object] = {
             "type": self._type_url + code,
-            "title": code.replace("-", " ").capitalize(),
+            "title": title_of(code),
             "status": int(status),
             "detail": detail,
         }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from libs.foundation.errors import AppError, ErrorKind
 
@@ -10,10 +10,14 @@ RETRY_SOON: Mapping[str, str] = {"Retry-After": "1"}
 
 
 class FieldError(Struct, frozen=True, kw_only=True):
-    """One bad field: a JSON pointer into the body (RFC 6901, as a fragment) and what is wrong."""
+    """One bad field and what is wrong with it: a JSON pointer into the body, or a parameter.
 
-    pointer: str
+    The pointer is that of RFC 6901 as a URI fragment, `#/lines/0/quantity`.
+    """
+
     detail: str
+    pointer: str | UnsetType = UNSET
+    parameter: str | UnsetType = UNSET
 
 
 class HttpRefusal(AppError):
@@ -145,6 +149,7 @@ class OutcomeUnknown(HttpRefusal):
 
     kind = ErrorKind.OUTCOME_UNKNOWN
     code = "outcome-unknown"
+    headers = RETRY_SOON
 
     def __init__(self) -> None:
         super().__init__("the outcome is not known; repeat the request with the same key")

@@ -10,8 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
 _encode: Final = msgspec.json.Encoder().encode
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
+_WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -44,14 +46,20 @@ def replayed(stored: Reply) -> Reply:
     return replace(stored, headers={**stored.headers, **_REPLAYED})
 
 
-def response(answer: Reply, further_headers: Mapping[str, str] = _NOTHING) -> ASGIResponse:
-    """Turn an answer into what the framework sends as it is, without another look at it.
+def response(
+    answer: Reply, further_headers: Mapping[str, str] = _NOTHING, *, head: bool = False
+) -> ASGIResponse:
+    """Turn an answer into what the framework sends as it is; to HEAD all of it but the body.
 
     `further_headers` are those of this one sending, which are never stored with the answer.
     """
+    headers = {**answer.headers, **further_headers}
+    if answer.status not in _WITHOUT_BODY:
+        headers["Content-Type"] = answer.media_type
+        headers["Content-Length"] = str(len(answer.body))
     return ASGIResponse(
-        body=answer.body,
+        body=b"" if head else answer.body,
         status_code=answer.status,
-        headers={**answer.headers, **further_headers},
-        media_type=answer.media_type,
+        headers=headers,
+        is_head_response=head,
     )

@@ -1,4 +1,4 @@
-"""The whole application over a database of the test's own, called in-process without a socket."""
+"""The whole application over a database of the test's own: called in-process, or as a process."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -112,20 +112,24 @@ async def shared_api(module_database: Database) -> AsyncIterator[Api]:
         yield api
 
 
+def api_settings(database: Database, callers: Callers) -> ApiSettings:
+    return ApiSettings(
+        database=DatabaseSettings(url=database.url_for("orderly_api")),
+        process=ProcessSettings(side_port=0),
+        port=0,
+        authentication=callers.settings,
+        cursor_secret=Secret("a secret of the tests"),
+    )
+
+
 @asynccontextmanager
 async def open_api(database: Database, **changed: object) -> AsyncGenerator[Api]:
     """Open the application; a keyword changes a setting of the API."""
     with TemporaryDirectory() as folder:
         callers = Callers(Path(folder))
-        settings = ApiSettings(
-            database=DatabaseSettings(url=database.url_for("orderly_api")),
-            process=ProcessSettings(side_port=0),
-            port=0,
-            authentication=callers.settings,
-            cursor_secret=Secret("a secret of the tests"),
-        )
+        settings = replace(api_settings(database, callers), **changed)
         checks: list[Check] = []
-        async with open_application(replace(settings, **changed), checks.append) as application:
+        async with open_application(settings, checks.append) as application:
             assert all(check().ready for check in checks)
             transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:

@@ -1,5 +1,7 @@
 """Reading, listing and cancelling orders over HTTP."""
 
+from typing import Any
+
 import pytest
 
 from libs.foundation.ids import new_id
@@ -206,3 +208,29 @@ async def test_a_cursor_does_not_fit_another_caller(api: Api) -> None:
     refused = await api.get(f"/v1/orders?limit=1&cursor={cursor}", caller="ada")
 
     assert refused.status_code == 400
+
+
+async def test_a_feed_of_changes_goes_on_where_it_ended(api: Api) -> None:
+    paths = [await placed(api, f"k{n}", caller) for n, caller in enumerate(("ada", "bob", "ada"))]
+    start = "/v1/orders?updated_from=2020-01-01T00:00:00Z"
+
+    first = (await api.get(f"{start}&limit=2")).json()
+    second = (await api.get(f"{start}&cursor={first['next_cursor']}")).json()
+    await api.call("POST", f"{paths[0]}/cancellation", CANCEL, idempotency_key="c1", if_match="*")
+    changed = (await api.get(f"{start}&cursor={second['next_cursor']}")).json()
+    own = (await api.get(start, caller="bob")).json()
+
+    assert [ids(page) for page in (first, second, changed)] == [paths[:2], paths[2:], paths[:1]]
+    assert changed["items"][0]["status"] == "cancelled"
+    assert ids(own) == paths[1:2]
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    return [f"/v1/orders/{item['id']}" for item in page["items"]]
+
+
+async def test_a_feed_of_changes_goes_with_no_other_filter(shared_api: Api) -> None:
+    refused = await shared_api.get("/v1/orders?updated_from=2020-01-01T00:00:00Z&status=pending")
+
+    assert refused.status_code == 400
+    assert "updated_from" in refused.json()["detail"]

@@ -14,7 +14,7 @@ from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.settings import ProcessSettings, Secret
 from libs.testkit.databases import Database
 from services.api.settings import ApiSettings
-from services.api.wiring import open_application
+from tests.e2e.api.conftest import open_api
 from tests.e2e.api.conftest import as_asgi
 
 OLD = "whsec_b2xkIHNlY3JldCB0aGF0IGlzIHJlcGxhY2VkIHNvb24="
@@ -31,18 +31,8 @@ async def client(database: Database) -> AsyncGenerator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def calling(database: Database, *secrets: Secret) -> AsyncGenerator[httpx.AsyncClient]:
-    settings = ApiSettings(
-        database=DatabaseSettings(url=database.url_for("orderly_api")),
-        process=ProcessSettings(side_port=0),
-        port=0,
-        tokens=Secret("[]"),
-        cursor_secret=Secret("of-this-test-alone"),
-        simulator_webhook_secrets=secrets,
-    )
-    async with open_application(settings) as application:
-        transport = httpx.ASGITransport(as_asgi(application))
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-            yield client
+    async with open_api(database, simulator_webhook_secrets=secrets) as api:
+        yield api.client
 
 
 @pytest.mark.parametrize("secret", [OLD, NEW])

@@ -36,7 +36,9 @@ Sku: TypeAlias = Annotated[
 class AdjustmentIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A difference: an absolute count would race with sales."""
 
-    delta: Annotated[int, Meta(ge=-DELTA_MAX, le=DELTA_MAX)]
+    delta: Annotated[
+        int, Meta(ge=-DELTA_MAX, le=DELTA_MAX, extra_json_schema={"not": {"const": 0}})
+    ]
     reason: AdjustmentReason
     note: Text200 | None = None
 
@@ -78,6 +80,7 @@ class MovementList(Struct, frozen=True, kw_only=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(AdjustmentIn)
+_PATH_TYPES: Final = {"sku": Sku}
 
 
 class StockRoutes:
@@ -95,6 +98,7 @@ class StockRoutes:
                 handle=self.get,
                 scopes=(READ,),
                 summary="Read the stock of a SKU; one that was never adjusted has zeros",
+                path_types=_PATH_TYPES,
                 answers={200: StockView},
             ),
             Endpoint(
@@ -104,6 +108,7 @@ class StockRoutes:
                 scopes=(READ,),
                 summary="Read how the stock of a SKU changed, the latest first",
                 query=MovementQuery,
+                path_types=_PATH_TYPES,
                 answers={200: MovementList},
             ),
             Endpoint(
@@ -113,6 +118,7 @@ class StockRoutes:
                 scopes=(WRITE,),
                 summary="Correct the pieces on hand of a SKU by a difference",
                 body=AdjustmentIn,
+                path_types=_PATH_TYPES,
                 answers={201: Adjustment},
                 request_headers=("Idempotency-Key",),
                 refusals=(

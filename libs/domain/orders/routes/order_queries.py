@@ -15,7 +15,10 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class OrderQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Filters of the list; number, external_reference and attention are used alone."""
+    """Filters of the list; number, external_reference and attention are used alone.
+
+    `updated_from`, alone or with `customer_id`, turns the list into a feed of changes.
+    """
 
     status: Status | None = None
     customer_id: CustomerId | None = None
@@ -24,8 +27,32 @@ class OrderQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     attention: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")] | None = None
     placed_from: Moment | None = None
     placed_to: Moment | None = None
+    updated_from: (
+        Annotated[
+            datetime,
+            Meta(
+                tz=True,
+                description="Lists orders by their latest change, the oldest first, and only"
+                " changes that none can still precede. `next_cursor` is then never null: ask"
+                " with it again later. Goes with customer_id only.",
+            ),
+        ]
+        | None
+    ) = None
     cursor: Cursor | None = None
     limit: Limit = 50
+
+    def __post_init__(self) -> None:
+        if self.updated_from is not None and self.filter() != OrderFilter(
+            customer_id=self.customer_id
+        ):
+            raise ValueError("updated_from goes with customer_id, cursor and limit only")
+
+    def start_of_changes(self) -> datetime:
+        """Return `updated_from`; only to be called when it is given."""
+        if self.updated_from is None:
+            raise TypeError("this query is not for changes")
+        return self.updated_from
 
     def filter(self) -> OrderFilter:
         return OrderFilter(

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from libs.domain.orders.callers import actor_of, is_customer
 from libs.domain.orders.cancellation import CancellationReason
+from libs.domain.orders.routes.changed_orders import changed_orders
 from libs.domain.orders.routes.order_queries import OrderQuery, TimelineQuery
 from libs.domain.orders.use_cases.cancel_order import cancel_order
 from libs.domain.orders.use_cases.read_orders import (
@@ -60,7 +61,7 @@ class OrderRoutes:
                 path="/v1/orders",
                 handle=self.list,
                 scopes=(READ,),
-                summary="List orders, the newest first",
+                summary="List orders, the newest first; or changes, with updated_from",
                 query=OrderQuery,
                 answers={200: OrderList},
             ),
@@ -104,6 +105,8 @@ class OrderRoutes:
 
     async def list(self, call: Call) -> Reply:
         query = call.query(OrderQuery)
+        if query.updated_from is not None:
+            return await changed_orders(self._pool, self._cursors, call, query)
         wanted = query.filter()
         scope = f"orders {call.principal.id} {wanted}"
         before = _NEWEST

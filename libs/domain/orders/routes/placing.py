@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from libs.domain.orders.callers import actor_of, is_customer
+from libs.domain.orders.order_examples import EXAMPLES
 from libs.domain.orders.order_request import OrderRequest
 from libs.domain.orders.placed_view import placed_row
 from libs.domain.orders.placement import Placement
@@ -18,7 +19,7 @@ from libs.foundation.errors import AppError
 from libs.foundation.ids import new_id
 from libs.foundation.web.authentication import Principal
 from libs.foundation.web.conditions import etag
-from libs.foundation.web.endpoint import Call, Endpoint
+from libs.foundation.web.endpoint import Call, Endpoint, Link
 from libs.foundation.web.group_commit import GroupCommit, GroupCommitSettings
 from libs.foundation.web.reply import Reply, reply
 
@@ -36,6 +37,17 @@ _REFUSALS: Final = (
     "currency-not-supported",
     "card-data-refused",
 )
+_ITS_ID: Final = {"order_id": "$response.body#/id"}
+_ITS_VERSION: Final = {"header.If-Match": "$response.header.ETag"}
+_LINKS: Final = {
+    "read": Link(method="GET", template=f"{PATH}/{{order_id}}", parameters=_ITS_ID),
+    "timeline": Link(method="GET", template=f"{PATH}/{{order_id}}/timeline", parameters=_ITS_ID),
+    "cancel": Link(
+        method="POST",
+        template=f"{PATH}/{{order_id}}/cancellation",
+        parameters=_ITS_ID | _ITS_VERSION,
+    ),
+}
 
 
 class PlacingRoute:
@@ -63,7 +75,10 @@ class PlacingRoute:
             body=OrderRequest,
             answers={201: OrderView},
             request_headers=("Idempotency-Key",),
+            answer_headers=("Location", "ETag"),
             refusals=_REFUSALS,
+            examples=EXAMPLES,
+            links=_LINKS,
         )
 
     async def place(self, call: Call) -> Reply:

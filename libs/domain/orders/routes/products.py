@@ -44,6 +44,7 @@ class ProductQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 _DECODER: Final = msgspec.json.Decoder(ProductIn)
+_PATH_TYPES: Final = {"sku": Sku}
 
 
 class ProductRoutes:
@@ -63,8 +64,10 @@ class ProductRoutes:
                 scopes=(CATALOGUE_WRITE,),
                 summary="Create a product (If-None-Match: *) or replace one (If-Match)",
                 body=ProductIn,
+                path_types=_PATH_TYPES,
                 answers={200: ProductView, 201: ProductView},
                 request_headers=("If-Match", "If-None-Match"),
+                answer_headers=("Location",),
                 refusals=("currency-not-supported",),
             ),
             Endpoint(
@@ -73,6 +76,7 @@ class ProductRoutes:
                 handle=self.get,
                 scopes=self._read_scopes,
                 summary="Read a product",
+                path_types=_PATH_TYPES,
                 answers={200: ProductView},
                 request_headers=("If-None-Match",),
             ),

@@ -30,7 +30,7 @@ _SAVE: Final = """
         released_minor = c.released_minor, returned_minor = c.returned_minor,
         refunded_minor = c.refunded_minor, capture_before = c.capture_before,
         rejection = c.rejection, attention = string_to_array(c.attention, ' '),
-        confirmed_at = c.confirmed_at, closed_at = c.closed_at, updated_at = now()
+        confirmed_at = c.confirmed_at, closed_at = c.closed_at, updated_at = clock_timestamp()
     FROM unnest(%(id)b::uuid[], %(status)b::text[], %(version)b::bigint[],
         %(payment_status)b::text[], %(authorised_minor)b::bigint[], %(captured_minor)b::bigint[],
         %(released_minor)b::bigint[], %(returned_minor)b::bigint[], %(refunded_minor)b::bigint[],

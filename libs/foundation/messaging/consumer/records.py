@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from libs.foundation.ids import first_id_at, is_time_ordered
-from libs.foundation.messaging.definitions import ConsumedTopic, ConsumerDefinition
+from libs.foundation.messaging.definitions import BodyDecoder, ConsumedTopic, ConsumerDefinition
 from libs.foundation.messaging.envelope import BadEnvelopeError, Envelope, read_envelope
 from libs.foundation.messaging.storable import storable
 
@@ -105,9 +105,7 @@ def _sort(
     return _item(record, key, envelope, refusal=refusal)
 
 
-def _decode(
-    decoder: msgspec.json.Decoder[Any], record: Record, key: str, envelope: Envelope
-) -> Item:
+def _decode(decoder: BodyDecoder, record: Record, key: str, envelope: Envelope) -> Item:
     try:
         message = decoder.decode(record.value or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

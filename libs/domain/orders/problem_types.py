@@ -1,0 +1,78 @@
+"""The problems of the orders context, explained to those who call it."""
+
+from typing import Final
+
+from libs.foundation.web.problem_types import ProblemType
+
+_SKUS: Final = {"skus": "The SKUs it is about."}
+
+ORDER_PROBLEMS: Final = (
+    ProblemType(
+        code="illegal-transition",
+        status=409,
+        meaning="The order's status does not allow this: a closed order is not cancelled again.",
+        remedy="Read the order; `allowed` lists the statuses it can still come to.",
+        fields={
+            "order_status": "The order's status.",
+            "allowed": "The statuses that can follow it.",
+        },
+    ),
+    ProblemType(
+        code="external-reference-taken",
+        status=409,
+        meaning="Another order, which is not rejected, has this `external_reference`.",
+        remedy="Most likely it is the same purchase under another Idempotency-Key: read it.",
+        fields={"order_id": "The other order; only if the caller may read it."},
+    ),
+    ProblemType(
+        code="unknown-sku",
+        status=422,
+        meaning="A line names a SKU that no product has.",
+        remedy="Read the catalogue, or create the product first.",
+        fields=_SKUS,
+    ),
+    ProblemType(
+        code="sku-inactive",
+        status=422,
+        meaning="A product is not for sale.",
+        remedy="Take the line out, or activate the product.",
+        fields=_SKUS,
+    ),
+    ProblemType(
+        code="price-missing",
+        status=422,
+        meaning="A product has no catalogue price, so that only supplied prices can sell it.",
+        remedy="Give the product a price, or let a checkout supply prices for every line.",
+        fields=_SKUS,
+    ),
+    ProblemType(
+        code="total-mismatch",
+        status=422,
+        meaning="The order comes to another total than `expected_total`: never silently more nor"
+        " less than the customer saw.",
+        remedy="Show the customer the new total, and send that.",
+        fields={
+            "expected": "What was sent.",
+            "computed": "What it comes to.",
+            "lines": "The total of each line.",
+        },
+    ),
+    ProblemType(
+        code="currency-mismatch",
+        status=422,
+        meaning="An amount is in another currency than the order.",
+        remedy="Send every amount in the currency of the order.",
+    ),
+    ProblemType(
+        code="currency-not-supported",
+        status=422,
+        meaning="The currency is not enabled.",
+        remedy="Use an enabled currency of ISO 4217.",
+    ),
+    ProblemType(
+        code="card-data-refused",
+        status=422,
+        meaning="The payment source looks like a card number. It was neither stored nor logged.",
+        remedy="Send the token that the payment provider made of the card.",
+    ),
+)
