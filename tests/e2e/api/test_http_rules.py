@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 
 from libs.foundation.ids import new_id
+from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
 from services.api.problem_types import PROBLEMS
 from tests.e2e.api.conftest import Api, api_process, order
@@ -30,7 +31,7 @@ async def served(database: Database, folder: Path) -> AsyncGenerator[tuple[Api, 
         api_process(database, folder) as (_, port),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
-        yield Api(client), port
+        yield Api(client, Callers(folder)), port
 
 
 async def cancelled_order(api: Api) -> str:

@@ -5,14 +5,11 @@ import hashlib
 import re
 from pathlib import Path
 
-import httpx
 import pytest
-from msgspec.structs import replace
 
 from libs.foundation.web import pages
 from libs.testkit.databases import Database
 from services.api.problem_types import PROBLEMS
-from services.api.wiring import open_application
 from tests.e2e.api.conftest import Api, open_api, order
 
 # Of swagger-ui-dist 5.35.0, before compression.

@@ -10,12 +10,9 @@ import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from libs.foundation.database.settings import DatabaseSettings
-from libs.foundation.settings import ProcessSettings, Secret
+from libs.foundation.settings import Secret
 from libs.testkit.databases import Database
-from services.api.settings import ApiSettings
 from tests.e2e.api.conftest import open_api
-from tests.e2e.api.conftest import as_asgi
 
 OLD = "whsec_b2xkIHNlY3JldCB0aGF0IGlzIHJlcGxhY2VkIHNvb24="
 NEW = "whsec_bmV3IHNlY3JldCB0aGF0IHJlcGxhY2VzIHRoZSBvbGQ="

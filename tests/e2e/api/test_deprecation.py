@@ -1,8 +1,8 @@
 """An endpoint on its way out says so: in headers to callers, in the description to readers."""
 
-import hashlib
-import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -10,13 +10,14 @@ import pytest
 from msgspec import Struct
 
 from libs.foundation.web.application import Limits, application
-from libs.foundation.web.authentication import BearerTokens
 from libs.foundation.web.endpoint import Call, Deprecation, Endpoint
 from libs.foundation.web.openapi import describe
 from libs.foundation.web.problem_types import WEB_PROBLEMS, catalogue
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.refusals import NotFound
 from libs.foundation.web.reply import Reply, reply
+from libs.testkit.callers import Callers, open_access
+from libs.testkit.databases import Database
 from tests.e2e.api.conftest import as_asgi
 
 SINCE: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -59,29 +60,33 @@ ENDPOINTS: Final = (
 )
 
 
-async def answer_to(path: str) -> httpx.Response:
-    token = {
-        "token_sha256": hashlib.sha256(b"secret").hexdigest(),
-        "principal": "a",
-        "kind": "staff",
-        "scopes": ["*"],
-    }
-    app = application(
-        ENDPOINTS,
-        public=[],
-        tokens=BearerTokens(json.dumps([token]), {"staff": frozenset({"things:read"})}),
-        problems=Problems("/problems/"),
-        limits=Limits(body_bytes_max=100, deadline_ms=1_000),
-    )
-    transport = httpx.ASGITransport(as_asgi(app))
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-        return await client.get(path, headers={"Authorization": "Bearer secret"})
+@pytest.fixture
+async def client(module_database: Database, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    callers = Callers(tmp_path)
+    open_to = {"staff": frozenset({"things:read"})}
+    async with open_access(module_database.url_for("orderly_api"), callers, open_to) as access:
+        app = application(
+            ENDPOINTS,
+            public=[],
+            access=access,
+            problems=Problems("/problems/"),
+            limits=Limits(body_bytes_max=100, deadline_ms=5_000),
+        )
+        token = callers.token("staff-1", "staff", ["things:read"])
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(as_asgi(app)),
+            base_url="http://api",
+            headers={"Authorization": f"Bearer {token}"},
+        ) as client:
+            yield client
 
 
 @pytest.mark.parametrize(("name", "status"), [("a", 200), ("none", 404)])
-async def test_every_answer_of_a_deprecated_endpoint_tells_its_end(name: str, status: int) -> None:
-    old = await answer_to(f"/v1/old-things/{name}")
-    current = await answer_to(f"/v1/things/{name}")
+async def test_every_answer_of_a_deprecated_endpoint_tells_its_end(
+    client: httpx.AsyncClient, name: str, status: int
+) -> None:
+    old = await client.get(f"/v1/old-things/{name}")
+    current = await client.get(f"/v1/things/{name}")
 
     assert (old.status_code, current.status_code) == (status, status)
     assert {header: old.headers[header] for header in EXPECTED} == EXPECTED
