@@ -1,5 +1,6 @@
 """An endpoint on its way out says so: in headers to callers, in the description to readers."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
