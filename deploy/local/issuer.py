@@ -57,7 +57,7 @@ class Token(Struct, frozen=True, kw_only=True):
 
     access_token: str
     expires_in: int
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105 - a scheme, not a secret.
 
 
 class Issuer:
