@@ -56,8 +56,8 @@ class Token(Struct, frozen=True, kw_only=True):
     """The answer of a token endpoint (RFC 6749 section 5.1)."""
 
     access_token: str
-    token_type: str
     expires_in: int
+    token_type: str = "Bearer"  # noqa: S105 - a scheme, not a secret.
 
 
 class Issuer:
@@ -72,10 +72,7 @@ class Issuer:
     async def mint(self, request: web.Request) -> web.Response:
         asked = _decode(await request.read(), TokenRequest)
         token = self._keys.token(asked.subject, asked.kind, asked.scopes, asked.lifetime_s)
-        return _json(
-            HTTPStatus.CREATED,
-            Token(access_token=token, token_type="Bearer", expires_in=asked.lifetime_s),  # noqa: S106
-        )
+        return _json(HTTPStatus.CREATED, Token(access_token=token, expires_in=asked.lifetime_s))
 
     async def rotate(self, _: web.Request) -> web.Response:
         return _json(HTTPStatus.CREATED, {"kid": self._keys.rotate()})

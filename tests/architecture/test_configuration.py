@@ -2,6 +2,7 @@
 
 import ast
 
+from deploy.local.issuer import IssuerSettings
 from deploy.local.processes import PROCESSES
 from docs.configuration import CHAPTERS
 from libs.foundation.settings import reference
@@ -16,6 +17,7 @@ def test_every_prefix_a_process_reads_has_a_chapter() -> None:
 
 def test_the_local_stack_sets_only_variables_that_exist() -> None:
     chapters = [reference(chapter.settings, chapter.prefix) for chapter in CHAPTERS]
+    chapters.append(reference(IssuerSettings, "ISSUER_"))
     known = {row.variable for rows in chapters for row in rows}
 
     given = {name.removesuffix("_FILE") for each in PROCESSES for name in each.environment}

@@ -8,8 +8,13 @@ from tests.e2e.stack import RunningStack
 async def test_a_killed_issuer_comes_back_with_its_key(own_stack: RunningStack) -> None:
     async with aiohttp.ClientSession() as session:
         before = await key_set(session, own_stack)
+        bearer = {"Authorization": f"Bearer {own_stack.staff_token}"}
 
-        own_stack.kill("issuer")
+        async with (
+            own_stack.outage("issuer"),
+            session.get(f"{own_stack.api_url}/v1/orders", headers=bearer) as answer,
+        ):
+            assert answer.status == 200
         await own_stack.repaired()
 
         assert await key_set(session, own_stack) == before

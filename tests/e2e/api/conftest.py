@@ -138,9 +138,13 @@ async def open_api(database: Database, **changed: object) -> AsyncGenerator[Api]
 
 @asynccontextmanager
 async def api_process(
-    database: Database, folder: Path, **settings: str
+    database: Database,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    ready: bool = True,
 ) -> AsyncGenerator[tuple[ServiceProcess, int]]:
-    """Run the process, and yield it with the port it serves; keywords are variables of it."""
+    """Run the process, and yield it with the port it serves; `settings` are variables of it."""
     port, side_port = free_port(), free_port()
     environment = {
         "API_DATABASE_URL": database.url_for("orderly_api"),
@@ -148,7 +152,9 @@ async def api_process(
         "API_PROCESS_SIDE_PORT": str(side_port),
         "API_AUTHENTICATION_ISSUERS": Callers(folder).settings.issuers,
         "API_CURSOR_SECRET": "a secret of the tests",
-        **settings,
+        **(settings or {}),
     }
-    async with running("services.api", environment=environment, side_port=side_port) as process:
+    async with running(
+        "services.api", environment=environment, side_port=side_port, ready=ready
+    ) as process:
         yield process, port

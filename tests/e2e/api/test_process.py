@@ -4,9 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 
+import aiohttp
+
 from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
+from libs.testkit.faults import ServiceProcess
 from tests.e2e.api.conftest import api_process, product
 
 
@@ -46,6 +49,41 @@ async def refuses_connections(port: int) -> bool:
         return True
     writer.close()
     return False
+
+
+async def test_nobody_enters_before_the_process_knows_its_issuers_keys(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = tmp_path / "issuer"
+    folder.mkdir()
+    callers = Callers(folder)
+    callers.key_set.unlink()
+    pinned = {"API_AUTHENTICATION_ISSUERS": callers.settings.issuers}
+    bearer = {"Authorization": f"Bearer {callers.token('staff-1', 'staff')}"}
+    async with (
+        api_process(database, tmp_path, pinned, ready=False) as (process, port),
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=bearer) as session,
+    ):
+        await eventually(lambda: unready(process), lambda reasons: "the keys of" in reasons)
+        async with session.get("/v1/orders") as refused:
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+
+        callers.publish()
+        await process.until_ready()
+
+        async with session.get("/v1/orders") as answer:
+            assert answer.status == 200
+
+
+async def unready(process: ServiceProcess) -> str:
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{process.side_url}/readyz") as answer,
+        ):
+            return await answer.text()
+    except aiohttp.ClientError:
+        return ""
 
 
 async def test_a_body_announced_as_too_large_is_refused_unread(

@@ -64,8 +64,8 @@ async def test_two_processes_give_one_quota(database: Database, tmp_path: Path) 
         "API_QUOTA_CUSTOMER_WINDOW_S": str(HOUR_S),
     }
     async with (
-        api_process(database, tmp_path, **quota) as (_, one),
-        api_process(database, tmp_path, **quota) as (_, other),
+        api_process(database, tmp_path, quota) as (_, one),
+        api_process(database, tmp_path, quota) as (_, other),
         httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=20) as client,
     ):
         urls = [f"http://127.0.0.1:{port}/v1/products/NONE" for port in (one, other) * 60]

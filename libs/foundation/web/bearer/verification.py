@@ -23,7 +23,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class _Claims(Struct, frozen=True):
-    """The claims that are read; a principal's name becomes an actor and a customer's number."""
+    """The claims that are read; `sub` becomes the principal's name."""
 
     iss: Text
     sub: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,64}\Z")]

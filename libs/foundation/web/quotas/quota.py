@@ -12,7 +12,7 @@ _PARTS: Final = 16
 class QuotaSettings(Struct, frozen=True, kw_only=True):
     """A bucket of `requests_max` that fills once in `window_s`."""
 
-    requests_max: Annotated[int, Meta(ge=1, le=10_000_000)]
+    requests_max: Annotated[int, Meta(ge=1)]
     """Requests of one principal in a window, in one burst or spread."""
     window_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
     """Time in which an empty quota becomes whole again."""
