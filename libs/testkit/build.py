@@ -8,20 +8,28 @@ from uuid import UUID
 from libs.contracts.inventory import (
     ReleaseStock,
     ReserveStock,
+    ReturnStock,
+    ShipStock,
     StockItem,
     StockRejected,
     StockReleased,
     StockReserved,
+    StockReturned,
+    StockShipped,
 )
 from libs.contracts.money import Money
 from libs.contracts.orders import ShortItem
 from libs.contracts.payments import (
     Amounts,
+    CaptureFailed,
     PaymentAuthorised,
+    PaymentCaptured,
     PaymentDeclined,
     PaymentReduced,
     PaymentSource,
     PaymentUnresolved,
+    RefundFailed,
+    RefundSucceeded,
 )
 from libs.domain.orders.order import Line, Order
 from libs.domain.orders.saga import Saga, Situation, Step
@@ -76,6 +84,7 @@ def order(
         total_minor=sum(each.total_minor for each in lines) + shipping_total_minor,
         shipping_method="standard" if shipping_total_minor else None,
         shipping_total_minor=shipping_total_minor,
+        shipping_tax_minor=shipping_total_minor // 6,
         destination_country="DE",
         destination_region=None,
     )
@@ -104,23 +113,25 @@ def situation(
 
 
 def amounts(
-    authorised_minor: int = 0, released_minor: int = 0, *, planned_minor: int | None = None
+    authorised_minor: int = 0,
+    released_minor: int = 0,
+    *,
+    captured_minor: int = 0,
+    refunded_minor: int = 0,
 ) -> Amounts:
-    planned = authorised_minor - released_minor if planned_minor is None else planned_minor
     return Amounts(
-        planned=euros(planned),
-        due=euros(0),
+        planned=euros(authorised_minor - released_minor),
+        due=euros(captured_minor),
         authorised=euros(authorised_minor),
-        captured=euros(0),
+        captured=euros(captured_minor),
         released=euros(released_minor),
         returned=euros(0),
-        refunded=euros(0),
+        refunded=euros(refunded_minor),
     )
 
 
 def reserve_stock(order_id: UUID | None = None, /, **quantities: int) -> ReserveStock:
-    items = tuple(StockItem(sku=sku, quantity=quantities[sku]) for sku in sorted(quantities))
-    return ReserveStock(order_id=order_id or new_id(), items=items)
+    return ReserveStock(order_id=order_id or new_id(), items=_items(quantities))
 
 
 def release_stock(
@@ -130,6 +141,18 @@ def release_stock(
     items: tuple[StockItem, ...] | None = None,
 ) -> ReleaseStock:
     return ReleaseStock(order_id=order_id, release_id=release_id or new_id(), items=items)
+
+
+def ship_stock(order_id: UUID, shipment_id: UUID | None = None, /, **quantities: int) -> ShipStock:
+    return ShipStock(
+        order_id=order_id, shipment_id=shipment_id or new_id(), items=_items(quantities)
+    )
+
+
+def return_stock(
+    order_id: UUID, refund_id: UUID | None = None, /, **quantities: int
+) -> ReturnStock:
+    return ReturnStock(order_id=order_id, refund_id=refund_id or new_id(), items=_items(quantities))
 
 
 def stock_reserved(order_id: UUID) -> StockReserved:
@@ -167,5 +190,53 @@ def payment_reduced(
     )
 
 
-def payment_unresolved(order_id: UUID) -> PaymentUnresolved:
-    return PaymentUnresolved(order_id=order_id, operation="authorise", reason="no answer")
+def payment_unresolved(
+    order_id: UUID, subject_id: UUID | None = None, operation: str = "authorise"
+) -> PaymentUnresolved:
+    return PaymentUnresolved(
+        order_id=order_id, operation=operation, reason="no answer", subject_id=subject_id
+    )
+
+
+def payment_captured(
+    order_id: UUID, shipment_id: UUID, captured_minor: int, authorised_minor: int | None = None
+) -> PaymentCaptured:
+    held = captured_minor if authorised_minor is None else authorised_minor
+    return PaymentCaptured(
+        order_id=order_id,
+        shipment_id=shipment_id,
+        amounts=amounts(held, captured_minor=captured_minor),
+    )
+
+
+def capture_failed(order_id: UUID, shipment_id: UUID, code: str = "expired") -> CaptureFailed:
+    return CaptureFailed(order_id=order_id, shipment_id=shipment_id, code=code)
+
+
+def stock_shipped(order_id: UUID, shipment_id: UUID) -> StockShipped:
+    return StockShipped(order_id=order_id, shipment_id=shipment_id, items=())
+
+
+def stock_returned(order_id: UUID, refund_id: UUID) -> StockReturned:
+    return StockReturned(order_id=order_id, refund_id=refund_id, items=())
+
+
+def refund_succeeded(
+    order_id: UUID, refund_id: UUID, refunded_minor: int = 0, attempt: int = 1
+) -> RefundSucceeded:
+    return RefundSucceeded(
+        order_id=order_id,
+        refund_id=refund_id,
+        attempt=attempt,
+        amounts=amounts(refunded_minor=refunded_minor),
+    )
+
+
+def refund_failed(order_id: UUID, refund_id: UUID, attempt: int = 1) -> RefundFailed:
+    return RefundFailed(
+        order_id=order_id, refund_id=refund_id, attempt=attempt, code="account_closed"
+    )
+
+
+def _items(quantities: dict[str, int]) -> tuple[StockItem, ...]:
+    return tuple(StockItem(sku=sku, quantity=quantities[sku]) for sku in sorted(quantities))
