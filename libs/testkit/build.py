@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from libs.contracts.inventory import (
     ReleaseStock,
     ReserveStock,
@@ -31,9 +33,11 @@ from libs.contracts.payments import (
     RefundFailed,
     RefundSucceeded,
 )
-from libs.domain.orders.order import Line, Order
+from libs.domain.orders.order import Line, Order, PaymentStatus
 from libs.domain.orders.saga import Saga, Situation, Step
+from libs.domain.orders.shipping import release_shipment, request_shipment, stock_shipped
 from libs.domain.orders.status import Status
+from libs.domain.orders.timeline import SYSTEM
 from libs.foundation.ids import new_id
 
 NOW: Final = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -110,6 +114,33 @@ def situation(
             reduction_done=step is Step.DONE,
         )
     return Situation(order=placed, saga=saga, lines=held)
+
+
+def confirmed(lines: Sequence[Line] | None = None, shipping_total_minor: int = 0) -> Situation:
+    """Build a confirmed order whose money is authorised and whose stock is held."""
+    now = situation(Step.CONFIRMED, Status.CONFIRMED, lines)
+    total_minor = now.order.total_minor + shipping_total_minor
+    paid = replace(
+        now.order,
+        total_minor=total_minor,
+        shipping_total_minor=shipping_total_minor,
+        shipping_tax_minor=shipping_total_minor // 6,
+        payment_status=PaymentStatus.AUTHORISED if total_minor else PaymentStatus.NONE,
+        authorised_minor=total_minor,
+    )
+    return replace(now, order=paid)
+
+
+def shipped(lines: Sequence[Line] | None = None, shipping_total_minor: int = 0) -> Situation:
+    """Build an order that was shipped whole, and whose pieces have left the stock."""
+    now = confirmed(lines, shipping_total_minor)
+    decision, shipment = request_shipment(now, SYSTEM, NOW)
+    now = decision.after(now)
+    if not shipment.released:
+        taken = amounts(shipment.amount_minor, captured_minor=shipment.amount_minor)
+        now = release_shipment(now, shipment, taken, NOW).after(now)
+    (released,) = now.shipments
+    return stock_shipped(now, released, NOW).after(now) if released.stock_sent else now
 
 
 def amounts(
@@ -213,11 +244,11 @@ def capture_failed(order_id: UUID, shipment_id: UUID, code: str = "expired") -> 
     return CaptureFailed(order_id=order_id, shipment_id=shipment_id, code=code)
 
 
-def stock_shipped(order_id: UUID, shipment_id: UUID) -> StockShipped:
+def stock_has_shipped(order_id: UUID, shipment_id: UUID) -> StockShipped:
     return StockShipped(order_id=order_id, shipment_id=shipment_id, items=())
 
 
-def stock_returned(order_id: UUID, refund_id: UUID) -> StockReturned:
+def stock_has_returned(order_id: UUID, refund_id: UUID) -> StockReturned:
     return StockReturned(order_id=order_id, refund_id=refund_id, items=())
 
 

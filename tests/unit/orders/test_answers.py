@@ -76,23 +76,24 @@ def _unresolved(now: Situation) -> Decision:
 
 
 S, N, R = Effect.STEP, Effect.NOTHING, Effect.REFUSED
-STEPS = (Step.RESERVE, Step.AUTHORISE, Step.CONFIRMED, Step.COMPENSATE, Step.DONE)
+STEPS = (Step.RESERVE, Step.AUTHORISE, Step.CONFIRMED, Step.SHIPPED, Step.COMPENSATE, Step.DONE)
 TABLE: dict[Deciding, tuple[Effect, ...]] = {
-    # Answer           reserve, authorise, confirmed, compensate, done
-    _reserved: (S, N, N, N, N),
-    _short: (S, R, R, N, N),
-    _superseded: (R, R, R, N, N),
-    _authorised: (R, S, N, N, N),
-    _declined: (R, S, R, N, N),
-    _never_authorised: (R, R, R, N, N),
-    _released: (R, R, R, S, N),
-    _reduced: (R, R, R, S, N),
-    _unresolved: (R, S, N, S, N),
+    # Answer           reserve, authorise, confirmed, shipped, compensate, done
+    _reserved: (S, N, N, N, N, N),
+    _short: (S, R, R, R, N, N),
+    _superseded: (R, R, R, R, N, N),
+    _authorised: (R, S, N, N, N, N),
+    _declined: (R, S, R, R, N, N),
+    _never_authorised: (R, R, R, R, N, N),
+    _released: (R, R, R, R, S, N),
+    _reduced: (R, R, R, R, S, N),
+    _unresolved: (R, S, N, N, S, N),
 }
 STATUS = {
     Step.RESERVE: Status.PENDING,
     Step.AUTHORISE: Status.PENDING,
     Step.CONFIRMED: Status.CONFIRMED,
+    Step.SHIPPED: Status.SHIPPED,
     Step.COMPENSATE: Status.CANCELLED,
     Step.DONE: Status.CANCELLED,
 }
