@@ -14,8 +14,8 @@ _SHAPE: Final = """
             AND c.relkind IN ('r', 'p', 'S') AND NOT c.relispartition)
     SELECT format('%s.%s %s %s %s', o.name, a.attname, format_type(a.atttypid, a.atttypmod),
         a.attnotnull, pg_get_expr(d.adbin, d.adrelid))
-    FROM ours AS o JOIN pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0
-        AND NOT a.attisdropped
+    FROM ours AS o JOIN pg_attribute AS a
+        ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     UNION ALL SELECT format('%s: %s', o.name, pg_get_constraintdef(k.oid))
     FROM ours AS o JOIN pg_constraint AS k ON k.conrelid = o.oid

@@ -20,6 +20,14 @@ ROWS: Final[LiteralString] = """
     SELECT gen_random_uuid(), id, 'changed_mind', '[]', 2000, now() FROM orders.orders;
     INSERT INTO orders.timeline (order_id, sequence, type, at, actor_kind, data)
     SELECT id, 1, 'orders.order_placed.v1', now(), 'customer', '{}' FROM orders.orders;
+    INSERT INTO orders.shipments (id, order_id, state, lines, shipping_value_minor, amount_minor,
+        requested_at, late_at)
+    SELECT gen_random_uuid(), id, 'awaiting_capture', '[]', 0, 2000, now(), now()
+    FROM orders.orders;
+    INSERT INTO orders.refunds (id, order_id, state, attempt, reason, lines, shipping_minor,
+        adjustment_minor, amount_minor, tax_minor, requested_at, late_at)
+    SELECT gen_random_uuid(), id, 'pending', 1, 'return', '[]', 0, 0, 2000, 0, now(), now()
+    FROM orders.orders;
     INSERT INTO orders.sagas (order_id, step, deadline_at, payment_source)
     SELECT id, 'reserve', now(), '{"value": "tok_good"}' FROM orders.orders;
 

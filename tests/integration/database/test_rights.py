@@ -24,6 +24,8 @@ SECRET: Final = frozenset(
         ("messaging.outbox_parked_rows", "payload"),
         ("messaging.parked_messages", "body"),
         ("orders.contacts", "contact"),
+        ("orders.refunds", "note"),
+        ("orders.refunds", "settlement_note"),
         ("orders.sagas", "payment_source"),
         ("payments.operations", "source_value"),
         ("payments.webhooks", "body"),

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import psycopg
 
-from libs.domain.orders.late_steps import LateSteps, LateStepsSettings
-from libs.domain.orders.saga import STEP_LATE
+from libs.domain.orders.attention import STEP_LATE
+from libs.domain.orders.late_steps import LateStepsSettings, late_steps
 from libs.domain.orders.sql import order_changes
 from libs.domain.orders.status import Status
 from libs.domain.orders.use_cases.authorise_payments import authorise_payments
@@ -91,7 +91,7 @@ async def test_an_order_in_hand_is_looked_at_later(shop: Shop) -> None:
 async def test_the_loop_flags_portion_after_portion_before_it_rests(shop: Shop) -> None:
     order_ids = await _late_orders(shop, 5)
 
-    await LateSteps(shop.orders, SETTINGS).run(UntilItRests())
+    await late_steps(shop.orders, SETTINGS).run(UntilItRests())
 
     assert {(await shop.order(order_id)).attention for order_id in order_ids} == {(STEP_LATE,)}
 
@@ -100,4 +100,4 @@ async def test_the_loop_outlives_a_database_that_is_away(shop: Shop) -> None:
     await _late_orders(shop, 1)
     await shop.orders.close()
 
-    await LateSteps(shop.orders, SETTINGS).run(UntilItRests())
+    await late_steps(shop.orders, SETTINGS).run(UntilItRests())

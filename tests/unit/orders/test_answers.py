@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from libs.contracts.inventory import ReleaseStock
 from libs.contracts.payments import AuthorisePayment, ReducePayment
 from libs.domain.orders import answers
+from libs.domain.orders.attention import PAYMENT_UNRESOLVED, STEP_LATE, flag_if_late
 from libs.domain.orders.errors import ImpossibleAnswer
 from libs.domain.orders.order import RejectionReason
+from libs.domain.orders.payment_unresolved import on_payment_unresolved
 from libs.domain.orders.saga import (
     AUTHORISE_GIVEN_UP_AFTER,
-    STEP_LATE,
     Decision,
     Saga,
     Situation,
     Step,
-    flag_if_late,
 )
 from libs.domain.orders.status import Status
 from libs.testkit import build
@@ -72,27 +72,28 @@ def _reduced(now: Situation) -> Decision:
 
 
 def _unresolved(now: Situation) -> Decision:
-    return answers.on_payment_unresolved(now, build.payment_unresolved(now.order.id), build.NOW)
+    return on_payment_unresolved(now, build.payment_unresolved(now.order.id), build.NOW)
 
 
 S, N, R = Effect.STEP, Effect.NOTHING, Effect.REFUSED
-STEPS = (Step.RESERVE, Step.AUTHORISE, Step.CONFIRMED, Step.COMPENSATE, Step.DONE)
+STEPS = (Step.RESERVE, Step.AUTHORISE, Step.CONFIRMED, Step.SHIPPED, Step.COMPENSATE, Step.DONE)
 TABLE: dict[Deciding, tuple[Effect, ...]] = {
-    # Answer           reserve, authorise, confirmed, compensate, done
-    _reserved: (S, N, N, N, N),
-    _short: (S, R, R, N, N),
-    _superseded: (R, R, R, N, N),
-    _authorised: (R, S, N, N, N),
-    _declined: (R, S, R, N, N),
-    _never_authorised: (R, R, R, N, N),
-    _released: (R, R, R, S, N),
-    _reduced: (R, R, R, S, N),
-    _unresolved: (R, S, N, S, N),
+    # Answer           reserve, authorise, confirmed, shipped, compensate, done
+    _reserved: (S, N, N, N, N, N),
+    _short: (S, R, R, R, N, N),
+    _superseded: (R, R, R, R, N, N),
+    _authorised: (R, S, N, N, N, N),
+    _declined: (R, S, R, R, N, N),
+    _never_authorised: (R, R, R, R, N, N),
+    _released: (R, R, R, R, S, N),
+    _reduced: (R, R, R, R, S, N),
+    _unresolved: (R, S, N, N, S, N),
 }
 STATUS = {
     Step.RESERVE: Status.PENDING,
     Step.AUTHORISE: Status.PENDING,
     Step.CONFIRMED: Status.CONFIRMED,
+    Step.SHIPPED: Status.SHIPPED,
     Step.COMPENSATE: Status.CANCELLED,
     Step.DONE: Status.CANCELLED,
 }
@@ -269,7 +270,7 @@ def test_an_unresolved_payment_is_flagged_until_its_outcome_is_known() -> None:
     again = _unresolved(replace(now, order=flagged.order))
     known = _declined(replace(now, order=flagged.order))
 
-    assert flagged.order.attention == (answers.PAYMENT_UNRESOLVED,)
+    assert flagged.order.attention == (PAYMENT_UNRESOLVED,)
     assert again.order == flagged.order
     assert known.order.attention == ()
 

@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from libs.contracts.inventory import ReleaseStock
 from libs.contracts.payments import ReducePayment
+from libs.domain.orders.attention import STEP_LATE
 from libs.domain.orders.cancellation import CancellationReason, cancel
 from libs.domain.orders.order import Line
-from libs.domain.orders.saga import STEP_LATE, Decision, Situation, Step
+from libs.domain.orders.saga import Decision, Situation, Step
 from libs.domain.orders.status import IllegalTransition, Status
 from libs.domain.orders.timeline import Actor, ActorKind
 from libs.testkit import build
