@@ -3,17 +3,15 @@
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp.test_utils import TestServer
 
 from libs.foundation.web.bearer.key_sets import DOCUMENT_BYTES_MAX, KeySetRefused
 from libs.foundation.web.bearer.key_sources import FileSource, UrlSource, open_session
 
-Server = BaseTestServer[Any]
 DOCUMENT = b'{"keys": []}'
 
 
@@ -36,11 +34,13 @@ async def answer(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def server() -> AsyncIterator[TestServer]:
     application = web.Application()
     application.router.add_get("/{name}", answer)
-    async with TestServer(application) as server:
-        yield server
+    server = TestServer(application)
+    await server.start_server()
+    yield server
+    await server.close()
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def read(session: aiohttp.ClientSession, server: Server, path: str) -> bytes:
+async def read(session: aiohttp.ClientSession, server: TestServer, path: str) -> bytes:
     return await UrlSource(session, str(server.make_url(path))).read()
 
 
 async def test_the_document_is_read_as_it_is(
-    session: aiohttp.ClientSession, server: Server
+    session: aiohttp.ClientSession, server: TestServer
 ) -> None:
     assert await read(session, server, "/jwks.json") == DOCUMENT
 
@@ -64,13 +64,13 @@ async def test_the_document_is_read_as_it_is(
     [("/moved", "302"), ("/endless", "larger"), ("/away", "503")],
 )
 async def test_nothing_is_followed_waited_for_or_gathered_without_end(
-    session: aiohttp.ClientSession, server: Server, path: str, reason: str
+    session: aiohttp.ClientSession, server: TestServer, path: str, reason: str
 ) -> None:
     with pytest.raises(KeySetRefused, match=reason):
         await read(session, server, path)
 
 
-async def test_nothing_is_unfolded(session: aiohttp.ClientSession, server: Server) -> None:
+async def test_nothing_is_unfolded(session: aiohttp.ClientSession, server: TestServer) -> None:
     assert (await read(session, server, "/folded"))[:2] == b"\x1f\x8b"
 
 
