@@ -13,7 +13,12 @@ MONEY: Final[dict[str, Any]] = {
     "properties": {"amount": {"type": "integer"}, "currency": {"enum": ["EUR", "USD"]}},
     "required": ["amount", "currency"],
 }
-KIND: Final[dict[str, Any]] = {"in": "query", "name": "kind", "required": False, "schema": TEXT}
+KIND: Final[dict[str, Any]] = {
+    "in": "query",
+    "name": "kind",
+    "required": False,
+    "schema": {"type": "string"},
+}
 API: Final[dict[str, Any]] = {
     "paths": {
         "/things": {
