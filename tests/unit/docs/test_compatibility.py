@@ -13,7 +13,12 @@ MONEY: Final[dict[str, Any]] = {
     "properties": {"amount": {"type": "integer"}, "currency": {"enum": ["EUR", "USD"]}},
     "required": ["amount", "currency"],
 }
-KIND: Final[dict[str, Any]] = {"in": "query", "name": "kind", "required": False, "schema": TEXT}
+KIND: Final[dict[str, Any]] = {
+    "in": "query",
+    "name": "kind",
+    "required": False,
+    "schema": {"type": "string"},
+}
 API: Final[dict[str, Any]] = {
     "paths": {
         "/things": {
@@ -77,6 +82,9 @@ PARAMETER: Final = (*POST, "parameters")
 BODY: Final = ("components", "schemas", "ThingIn")
 ANSWER: Final = ("components", "schemas", "Thing")
 GONE: Final = object()
+NOTHING: Final[dict[str, Any]] = {}
+NO_SCOPE: Final[dict[str, list[str]]] = {"bearer": []}
+NO_PARAMETER: Final[list[Any]] = []
 Path = tuple[str, ...]
 
 
@@ -108,13 +116,13 @@ def in_event(path: Path, value: object) -> list[str]:
         (("paths", "/things"), GONE, "POST /things: it was removed"),
         (POST, GONE, "POST /things: it was removed"),
         (CREATED, GONE, "POST /things 201: this answer was removed"),
-        ((*CREATED, "headers"), {}, "201: the header ETag was always there"),
-        ((*CREATED, "content"), {}, "201: application/json was removed"),
-        (PARAMETER, [], "parameter kind: it was removed"),
+        ((*CREATED, "headers"), NOTHING, "201: the header ETag was always there"),
+        ((*CREATED, "content"), NOTHING, "201: application/json was removed"),
+        (PARAMETER, NO_PARAMETER, "parameter kind: it was removed"),
         (PARAMETER, [{**KIND, "required": True}], "parameter kind: it became required"),
         (PARAMETER, [KIND, {**KIND, "name": "key", "required": True}], "key: it became required"),
         ((*POST, "requestBody"), GONE, "POST /things body: no body is read any more"),
-        ((*POST, "security"), [{"bearer": []}], "the scope things:write no longer gives access"),
+        ((*POST, "security"), [NO_SCOPE], "the scope things:write no longer gives access"),
         ((*BODY, "properties", "price"), GONE, "body.price: the field was removed or renamed"),
         ((*BODY, "required"), ["name", "price"], "body.price: the field became required"),
         ((*BODY, "properties", "name", "maxLength"), 9, "maxLength was 10 and is 9"),
@@ -140,10 +148,10 @@ def test_what_breaks_a_caller_is_named(path: Path, value: object, sentence: str)
         (("paths", "/things", "get"), GONE),
         (("paths", "/more"), {"get": {}}),
         ((*POST, "responses", "404"), GONE),
-        ((*POST, "responses", "409"), {}),
+        ((*POST, "responses", "409"), NOTHING),
         ((*POST, "security"), [{"bearer": ["things:write", "things:all"]}]),
         ((*BODY, "properties", "note"), TEXT),
-        ((*BODY, "required"), []),
+        ((*BODY, "required"), NO_PARAMETER),
         ((*BODY, "properties", "name", "maxLength"), 11),
         ((*ANSWER, "properties", "note"), TEXT),
         ((*ANSWER, "properties", "id", "maxLength"), 36),
