@@ -2,18 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import psycopg
 
 from libs.domain.payments.provider import Unknown
 from libs.domain.payments.settlement import Attempted
-from libs.domain.payments.sql import dispatch
+from libs.domain.payments.sql import dispatch, operations, reconciliations, webhooks
+from libs.domain.payments.sql.webhooks import Read
 from libs.domain.payments.use_cases.authorise_payments import authorise_payments
+from libs.domain.payments.use_cases.move_money import capture_payments
 from libs.domain.payments.use_cases.record_outcomes import record_outcomes
 from libs.domain.payments.use_cases.reduce_payments import reduce_payments
 from libs.foundation.database.transaction import Transaction, transaction
 from libs.testkit.databases import Database
-from libs.testkit.payments.commands import authorise, reduce
+from libs.testkit.payments.commands import authorise, capture, reduce
 from tests.integration.payments.harness import QUICK, Payments
 
 HISTORY: Final = """
@@ -28,7 +31,9 @@ HISTORY: Final = """
     FROM payments.payments;
     INSERT INTO payments.reductions (order_id, reduction_id, answered_at)
     SELECT order_id, gen_random_uuid(), now() FROM payments.payments;
-    ANALYZE payments.payments, payments.operations, payments.reductions;"""
+    INSERT INTO payments.webhooks (provider, event_id, body, next_at, processed_at)
+    SELECT 'simulator', 'evt_' || n, '{}', NULL, now() FROM generate_series(1, 30000) AS n;
+    ANALYZE payments.payments, payments.operations, payments.reductions, payments.webhooks;"""
 
 
 async def test_generic_plans_stay_on_the_indexes(database: Database, payments: Payments) -> None:
@@ -53,6 +58,16 @@ async def test_generic_plans_stay_on_the_indexes(database: Database, payments: P
         ]
         await record_outcomes(tx, attempts, now, QUICK.patience())
         await reduce_payments(tx, [reduce(command.order_id) for command in commands])
+        await capture_payments(tx, [capture(command.order_id) for command in commands])
+        await webhooks.lock_due(tx, "simulator", 128, now)
+        read = [Read(event_id=f"evt_{n}", outcome="late", next_at=None) for n in range(128)]
+        await webhooks.note(tx, "simulator", read)
+        await webhooks.expire(tx, now - timedelta(days=7), 100)
+        keys = [operation.key for operation in claimed]
+        await operations.orders(tx, "simulator", keys)
+        await reconciliations.operations(tx, "simulator", keys)
+        await reconciliations.payments(tx, [command.order_id for command in commands])
+        await reconciliations.succeeded(tx, "simulator", (now, UUID(int=0)), now, 500)
         walked = await whole_tables_walked(tx)
 
     assert len(claimed) == 64
