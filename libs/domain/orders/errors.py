@@ -122,7 +122,7 @@ class IllegalRefundStep(AppError):
         self.refund_id, self.current, self.allowed = refund_id, current, allowed
 
     def extensions(self) -> dict[str, object]:
-        return {"status": str(self.current), "allowed": sorted(self.allowed)}
+        return {"refund_state": str(self.current), "allowed": sorted(self.allowed)}
 
 
 class OrderPartsLimit(AppError):

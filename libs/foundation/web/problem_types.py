@@ -64,6 +64,12 @@ WEB_PROBLEMS: Final = (
         remedy='Send one header of the form `Idempotency-Key: "8e03978e-40d5"`.',
     ),
     ProblemType(
+        code="webhook-signature-invalid",
+        status=400,
+        meaning="A webhook came without a signature of its sender, with a wrong one, or too late.",
+        remedy="Sign the body as it is sent, with the secret both sides know and an exact clock.",
+    ),
+    ProblemType(
         code="unauthenticated",
         status=401,
         meaning="There is no bearer token, or it is not accepted; `WWW-Authenticate` tells which.",
