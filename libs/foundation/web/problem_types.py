@@ -64,6 +64,12 @@ WEB_PROBLEMS: Final = (
         remedy='Send one header of the form `Idempotency-Key: "8e03978e-40d5"`.',
     ),
     ProblemType(
+        code="webhook-signature-invalid",
+        status=400,
+        meaning="An incoming webhook carries no valid signature of this moment. Nothing was done.",
+        remedy="Sign the raw body with the shared secret and send it within five minutes.",
+    ),
+    ProblemType(
         code="unauthenticated",
         status=401,
         meaning="There is no bearer token, or it is not accepted; `WWW-Authenticate` tells which.",
