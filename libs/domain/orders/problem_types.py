@@ -19,6 +19,33 @@ ORDER_PROBLEMS: Final = (
         },
     ),
     ProblemType(
+        code="quantity-unavailable",
+        status=409,
+        meaning="Units are wanted that are in a shipment, cancelled or refunded already.",
+        remedy="Read the order, and ask for what is open.",
+        fields={"lines": "A list of {line_no, open}: what is left of each line."},
+    ),
+    ProblemType(
+        code="shipment-in-progress",
+        status=409,
+        meaning="A shipment of the order waits for its money; its end decides what may follow.",
+        remedy="Wait as `Retry-After` says, read the order, and ask again.",
+    ),
+    ProblemType(
+        code="refund-exceeds-refundable",
+        status=409,
+        meaning="More would be given back than is due, counted with every refund before.",
+        remedy="Refund at most `refundable`.",
+        fields={"refundable": "What may still be given back."},
+    ),
+    ProblemType(
+        code="order-limit-exceeded",
+        status=409,
+        meaning="The order has as many shipments or refunds as one may have.",
+        remedy="Nothing is to be repeated: settle the rest outside.",
+        fields={"limit": "How many an order may have."},
+    ),
+    ProblemType(
         code="external-reference-taken",
         status=409,
         meaning="Another order, which is not rejected, has this `external_reference`.",

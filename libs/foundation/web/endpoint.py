@@ -135,7 +135,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """One row: `scopes` lists those of which the caller needs one; there is no default for it.
 
     `body`, `query`, `path_types` and `answers` (a type per status) describe it to readers, with the
-    `answer_headers` that every success has, beside an ETag where a request may name one.
+    `answer_headers` that every success has, beside the ETag of a resource that is `conditional`.
     `refusals` are the codes beside those that every endpoint has, and those that come with
     `request_headers`.
     """
@@ -166,12 +166,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return _PARAMETER_TYPE.sub("}", self.path)
 
     @property
-    def headers_of_success(self) -> tuple[str, ...]:
-        """The headers that every success has; that of a version comes with conditions on it."""
-        conditional = not {"If-Match", "If-None-Match"}.isdisjoint(self.request_headers)
-        if conditional and "ETag" not in self.answer_headers:
-            return (*self.answer_headers, "ETag")
-        return self.answer_headers
+    def conditional(self) -> bool:
+        """Whether a request may name a version of the resource, which then has an ETag."""
+        return not {"If-Match", "If-None-Match"}.isdisjoint(self.request_headers)
 
     @property
     def own_refusals(self) -> tuple[str, ...]:

@@ -106,7 +106,10 @@ def _answer(
         optional.append("Idempotent-Replayed")
     # A replacement is answered without the place that its creation was answered with.
     created = status == HTTPStatus.CREATED
-    required = [name for name in endpoint.headers_of_success if created or name != "Location"]
+    required = [name for name in endpoint.answer_headers if created or name != "Location"]
+    # What a POST makes below a resource is another one, with a version of its own or none.
+    if endpoint.conditional and not (created and endpoint.method == "POST"):
+        required.append("ETag")
     answer: dict[str, Any] = {
         "description": _ANSWER_TEXTS[status],
         "headers": _headers(required, optional),

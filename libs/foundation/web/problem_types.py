@@ -66,8 +66,8 @@ WEB_PROBLEMS: Final = (
     ProblemType(
         code="webhook-signature-invalid",
         status=400,
-        meaning="A webhook came without a signature of its sender, with a wrong one, or too late.",
-        remedy="Sign the body as it is sent, with the secret both sides know and an exact clock.",
+        meaning="An incoming webhook carries no valid signature of this moment. Nothing was done.",
+        remedy="Sign the raw body with the shared secret and send it within five minutes.",
     ),
     ProblemType(
         code="unauthenticated",
