@@ -99,6 +99,26 @@ _WEBHOOKS: Final = """
     FROM payments.webhooks GROUP BY 1"""
 
 
+_PROGRESS: Final = """
+    SELECT (SELECT count(*) FROM payments.operations WHERE attempts > 0),
+        (SELECT count(*) FROM payments.operations WHERE next_at IS NOT NULL)
+        + (SELECT count(*) FROM payments.webhooks WHERE next_at IS NOT NULL)"""
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How many operations were called, and how much is left to do."""
+
+    called: int
+    left: int
+
+
+async def progress(connection: psycopg.AsyncConnection) -> Progress:
+    """Count, cheaply enough to be asked again and again."""
+    row = await (await connection.execute(_PROGRESS)).fetchone()
+    assert row is not None
+    return Progress(called=row[0], left=row[1])
+
+
 def read_books(url: str) -> Books:
     """Read our side as the superuser."""
     with psycopg.connect(url) as connection, connection.cursor(row_factory=dict_row) as cursor:

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import psycopg
 import pytest
 
 from deploy.local.ports import free_port
@@ -24,7 +25,7 @@ from libs.testkit.eventually import eventually
 from libs.testkit.faults import ServiceProcess, running
 from libs.testkit.payments.simulator_process import SimulatorProcess, simulator_process
 from libs.testkit.payments.webhook_inbox import SECRET
-from tests.faults.payment_sales import Books, Fate, Sale, read_books, sale
+from tests.faults.payment_sales import Books, Fate, Sale, progress, read_books, sale
 from tests.integration.payments.harness import Payments
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -32,6 +33,7 @@ ORDERS: Final = 1_000
 WAVE: Final = 250
 KILLS: Final = 4
 HANG_MS: Final = 30_000
+_WITHIN_S: Final = 150.0
 FAULTS: Final = (
     *(
         {"kind": "hang_after", "operation": operation, "ratio": 0.1, "delay_ms": HANG_MS}
@@ -52,21 +54,32 @@ FAULTS: Final = (
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # On a machine that is busy with other tests.
 async def test_both_books_are_equal_whatever_hangs_dies_or_is_told_twice(
     database: Database, payments: Payments, tmp_path: Path
 ) -> None:
     random = Random(11)
     sales = [sale(number) for number in range(ORDERS)]
-    async with api(database) as port, simulator(tmp_path, port) as provider:
+    async with (
+        await psycopg.AsyncConnection.connect(database.url, autocommit=True) as books_of_ours,
+        api(database) as port,
+        simulator(tmp_path, port) as provider,
+    ):
         await provider.set_faults(*FAULTS)
         await deliver(payments, sales)
         for kill in range(1, KILLS + 1):
             until = random.randint(1, 2 * ORDERS * kill // (KILLS + 1))
             async with worker(database, provider) as doomed:
-                await eventually(lambda wanted=until: tried(database, wanted), within_s=60)
+                await eventually(
+                    lambda: progress(books_of_ours),
+                    lambda seen, wanted=until: seen.called >= wanted,
+                    within_s=_WITHIN_S,
+                )
                 await doomed.kill()
         async with worker(database, provider):
-            await eventually(lambda: at_rest(payments, database), within_s=90)
+            await eventually(
+                lambda: progress(books_of_ours), lambda seen: seen.left == 0, within_s=_WITHIN_S
+            )
             code, report = await reconciled(database)
         objects, hits = await provider.objects(), await provider.fault_hits()
 
@@ -160,15 +173,6 @@ async def deliver(payments: Payments, sales: Sequence[Sale]) -> None:
 
 def batched(commands: Sequence[PaymentCommand], size: int) -> list[Sequence[PaymentCommand]]:
     return [commands[first : first + size] for first in range(0, len(commands), size)]
-
-
-async def tried(database: Database, wanted: int) -> bool:
-    """Say whether so many operations were called, whatever came of it."""
-    return sum(each["attempts"] > 0 for each in read_books(database.url).operations) >= wanted
-
-
-async def at_rest(payments: Payments, database: Database) -> bool:
-    return await payments.settled() and "waiting" not in read_books(database.url).webhooks
 
 
 @asynccontextmanager
