@@ -25,11 +25,11 @@ TOTAL_MINOR = 3_000
 WHOLE = RefundWish(reason=RefundReason.RETURN, restock=True)
 
 
-async def confirmed(shop: Shop) -> UUID:
+async def confirmed(shop: Shop, sku: str = "TEE") -> UUID:
     """Sell three pieces of 1,000 each, reserved in the stock and authorised."""
-    shop.sell("TEE")
-    await shop.stock("TEE", PIECES)
-    order_id = await shop.place(TEE=3)
+    shop.sell(sku)
+    await shop.stock(sku, PIECES)
+    order_id = await shop.place(**{sku: 3})
     await deliver(shop.inventory, reserve_stock, *shop.messages(ReserveStock, order_id))
     await deliver(shop.orders, authorise_payments, build.stock_reserved(order_id))
     await deliver(shop.orders, confirm_orders, build.payment_authorised(order_id, TOTAL_MINOR))
@@ -48,8 +48,8 @@ async def capture(shop: Shop, shipment: Shipment) -> None:
     await deliver(shop.orders, release_shipments, answer)
 
 
-async def shipped(shop: Shop) -> UUID:
-    order_id = await confirmed(shop)
+async def shipped(shop: Shop, sku: str = "TEE") -> UUID:
+    order_id = await confirmed(shop, sku)
     _, shipment = await ship(shop, order_id)
     await capture(shop, shipment)
     return order_id
