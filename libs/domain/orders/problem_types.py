@@ -11,7 +11,7 @@ ORDER_PROBLEMS: Final = (
         code="illegal-transition",
         status=409,
         meaning="The status of the order, or the state of its refund, does not allow this.",
-        remedy="Read the order; `allowed` lists the statuses it can still come to.",
+        remedy="Read the order; `allowed` lists what it can still come to.",
         fields={
             "order_status": "The order's status, if it is about the order.",
             "refund_state": "The refund's state, if it is about a refund.",
@@ -102,33 +102,5 @@ ORDER_PROBLEMS: Final = (
         status=422,
         meaning="The payment source looks like a card number. It was neither stored nor logged.",
         remedy="Send the token that the payment provider made of the card.",
-    ),
-    ProblemType(
-        code="quantity-unavailable",
-        status=409,
-        meaning="The units that are wanted are in a shipment, cancelled, or refunded already.",
-        remedy="Read the order: `lines` tells how many units of each line are still open.",
-        fields={"lines": "Of each line its number and its open units."},
-    ),
-    ProblemType(
-        code="shipment-in-progress",
-        status=409,
-        meaning="A shipment of the order waits for its money, and decides what may follow.",
-        remedy="Wait as `Retry-After` says, read the order, and decide again.",
-    ),
-    ProblemType(
-        code="refund-exceeds-refundable",
-        status=409,
-        meaning="More would be given back than was taken and is not refunded yet. A refund counts"
-        " from its acceptance, also if it failed.",
-        remedy="Refund at most what `refundable` says; settle or retry a failed refund first.",
-        fields={"refundable": "What may still be refunded."},
-    ),
-    ProblemType(
-        code="order-limit-exceeded",
-        status=409,
-        meaning="The order has as many shipments or refunds as one may have.",
-        remedy="Put what is left into the next order, or settle it outside.",
-        fields={"limit": "How many an order may have."},
     ),
 )

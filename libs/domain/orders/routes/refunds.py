@@ -84,6 +84,9 @@ class RefundRoutes:
         self._pool = pool
 
     def endpoints(self) -> Sequence[Endpoint]:
+        return (*self._of_refunds(), *self._of_failed_refunds())
+
+    def _of_refunds(self) -> Sequence[Endpoint]:
         return (
             Endpoint(
                 method="POST",
@@ -110,6 +113,10 @@ class RefundRoutes:
                 summary="Read a refund",
                 answers={200: RefundView},
             ),
+        )
+
+    def _of_failed_refunds(self) -> Sequence[Endpoint]:
+        return (
             Endpoint(
                 method="POST",
                 path=f"{_PATH}/{{refund_id:uuid}}/retry",
