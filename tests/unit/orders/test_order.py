@@ -57,7 +57,7 @@ def test_each_step_from_each_status_is_legal_or_refused(step: Step, status: Stat
         with pytest.raises(IllegalTransition) as refusal:
             step(order)
         assert refusal.value.extensions() == {
-            "status": status.value,
+            "order_status": status.value,
             "allowed": sorted(NEXT[status]),
         }
     else:
