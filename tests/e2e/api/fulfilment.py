@@ -21,9 +21,7 @@ class Workers:
         self._settings = DatabaseSettings(url=database.url_for("orderly_worker_orders"))
 
     async def hear(self, message: Message) -> None:
-        (handle,) = [
-            route.handle for route in CONSUMER.routes if route.message_type is type(message)
-        ]
+        handle = CONSUMER.handlers[message.type]
         async with open_pool(self._settings, "test") as pool, transaction(pool) as tx:
             await handle(tx, [message])
 

@@ -33,19 +33,28 @@ _SAVE: Final = """
 
 # They lock the orders, never the sagas: a handler holds an order when it changes its saga, and the
 # opposite order would deadlock. SKIP LOCKED waits for nobody: an order in hand is looked at later.
+# The limit comes before the lock, and the lock is taken row by row: a join would be planned for as
+# many late rows as there may be, and read every order. Orders in hand are counted against it.
 _LOCK_DUE: Final = """
-    SELECT o.id
+    SELECT held.id
     FROM (
-        SELECT order_id, deadline_at AS late_at FROM orders.sagas
-        WHERE deadline_at <= %(at)s::timestamptz
-        UNION ALL
-        SELECT order_id, late_at FROM orders.shipments WHERE late_at <= %(at)s::timestamptz
-        UNION ALL
-        SELECT order_id, late_at FROM orders.refunds WHERE late_at <= %(at)s::timestamptz
-    ) AS due JOIN orders.orders AS o ON o.id = due.order_id
-    ORDER BY due.late_at
-    LIMIT %(orders_max)s::bigint
-    FOR NO KEY UPDATE OF o SKIP LOCKED"""
+        SELECT order_id, late_at
+        FROM (
+            SELECT order_id, deadline_at AS late_at FROM orders.sagas
+            WHERE deadline_at <= %(at)s::timestamptz
+            UNION ALL
+            SELECT order_id, late_at FROM orders.shipments WHERE late_at <= %(at)s::timestamptz
+            UNION ALL
+            SELECT order_id, late_at FROM orders.refunds WHERE late_at <= %(at)s::timestamptz
+        ) AS late
+        ORDER BY late_at
+        LIMIT %(orders_max)s::bigint
+    ) AS due CROSS JOIN LATERAL (
+        SELECT o.id FROM orders.orders AS o
+        WHERE o.id = due.order_id
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS held
+    ORDER BY due.late_at"""
 
 _LOCK_SHIPPED: Final = """
     SELECT o.id
