@@ -128,7 +128,12 @@ async def open_shop(database: Database) -> AsyncGenerator[Shop]:
     async with AsyncExitStack() as stack:
         api, orders, inventory = [
             await stack.enter_async_context(
-                open_pool(DatabaseSettings(url=database.url_for(role), pool_size_max=8), role)
+                open_pool(
+                    DatabaseSettings(
+                        url=database.url_for(role), pool_size_max=8, pool_timeout_ms=10_000
+                    ),
+                    role,
+                )
             )
             for role in ("orderly_api", "orderly_worker_orders", "orderly_worker_inventory")
         ]
