@@ -130,7 +130,7 @@ async def open_shop(database: Database) -> AsyncGenerator[Shop]:
             await stack.enter_async_context(
                 open_pool(
                     DatabaseSettings(
-                        url=database.url_for(role), pool_size_max=8, pool_timeout_ms=10_000
+                        url=database.url_for(role), pool_size_max=8, pool_wait_timeout_ms=10_000
                     ),
                     role,
                 )
