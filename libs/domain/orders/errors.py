@@ -50,10 +50,10 @@ class StaffOnly(HttpRefusal):
 
     kind = ErrorKind.FORBIDDEN
     code = "insufficient-scope"
-    headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}  # noqa: RUF012 - a class constant of the parent.
 
     def __init__(self) -> None:
         super().__init__("only staff may do this")
+        self.headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
 
 
 class UnknownPart(AppError):

@@ -110,6 +110,11 @@ class RefundRoutes:
                 summary="Read a refund",
                 answers={200: RefundView},
             ),
+            *self._decisions(),
+        )
+
+    def _decisions(self) -> Sequence[Endpoint]:
+        return (
             Endpoint(
                 method="POST",
                 path=f"{_PATH}/{{refund_id:uuid}}/retry",
