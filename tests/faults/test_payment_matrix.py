@@ -20,6 +20,7 @@ import pytest
 
 from deploy.local.ports import free_port
 from libs.contracts.payments import PaymentCommand
+from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
 from libs.testkit.faults import ServiceProcess, running
@@ -62,7 +63,7 @@ async def test_both_books_are_equal_whatever_hangs_dies_or_is_told_twice(
     sales = [sale(number) for number in range(ORDERS)]
     async with (
         await psycopg.AsyncConnection.connect(database.url, autocommit=True) as books_of_ours,
-        api(database) as port,
+        api(database, tmp_path) as port,
         simulator(tmp_path, port) as provider,
     ):
         await provider.set_faults(*FAULTS)
@@ -176,13 +177,13 @@ def batched(commands: Sequence[PaymentCommand], size: int) -> list[Sequence[Paym
 
 
 @asynccontextmanager
-async def api(database: Database) -> AsyncGenerator[int]:
+async def api(database: Database, folder: Path) -> AsyncGenerator[int]:
     port, side_port = free_port(), free_port()
     environment = {
         "API_DATABASE_URL": database.url_for("orderly_api"),
         "API_PORT": str(port),
         "API_PROCESS_SIDE_PORT": str(side_port),
-        "API_TOKENS": "[]",
+        "API_AUTHENTICATION_ISSUERS": Callers(folder).settings.issuers,
         "API_CURSOR_SECRET": "of-this-test-alone-and-long-enough",
         "API_SIMULATOR_WEBHOOK_SECRETS": SECRET,
     }

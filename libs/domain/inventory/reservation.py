@@ -115,7 +115,7 @@ def release(
         replace(item, released=item.released + quantities.get(item.sku, 0))
         for item in reservation.items
     )
-    if not _names_only(items, quantities) or _too_few_held(items):
+    if not _names_only(items, quantities) or _exceeded(items):
         raise ReleaseExceedsReservation(reservation.order_id)
     for item in wanted:
         shelf.release(item.sku, item.quantity, command.release_id)
@@ -136,7 +136,7 @@ def ship(
         replace(item, shipped=item.shipped + quantities.get(item.sku, 0))
         for item in reservation.items
     )
-    if not quantities or not _names_only(items, quantities) or _too_few_held(items):
+    if not quantities or not _names_only(items, quantities) or _exceeded(items):
         raise ShipmentExceedsReservation(reservation.order_id)
     for item in command.items:
         shelf.ship(item.sku, item.quantity, command.shipment_id)
@@ -157,8 +157,7 @@ def take_back(
         replace(item, returned=item.returned + quantities.get(item.sku, 0))
         for item in reservation.items
     )
-    too_many = any(item.returnable < 0 for item in items)
-    if not quantities or not _names_only(items, quantities) or too_many:
+    if not quantities or not _names_only(items, quantities) or _exceeded(items):
         raise ReturnExceedsReservation(reservation.order_id)
     for item in command.items:
         shelf.take_back(item.sku, item.quantity, command.refund_id)
@@ -179,8 +178,9 @@ def _names_only(items: tuple[Item, ...], quantities: Mapping[str, int]) -> bool:
     return {item.sku for item in items} >= set(quantities)
 
 
-def _too_few_held(items: tuple[Item, ...]) -> bool:
-    return any(item.held < 0 for item in items)
+def _exceeded(items: tuple[Item, ...]) -> bool:
+    """Say whether more left or was given back than was promised; what came back must have left."""
+    return any(item.held < 0 or item.returnable < 0 for item in items)
 
 
 def _with_items(reservation: Reservation, items: tuple[Item, ...]) -> Reservation:

@@ -50,6 +50,10 @@ class Api:
         self.callers = callers
         self._tokens = tokens_of(callers)
 
+    def token(self, caller: str) -> str:
+        """Return the token of a caller; a text that names none is sent as it is."""
+        return self._tokens.get(caller, caller)
+
     async def call(
         self,
         method: str,
@@ -61,7 +65,7 @@ class Api:
     ) -> httpx.Response:
         """Send a request; a keyword `if_match` becomes the header If-Match."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        named["authorization"] = f"Bearer {self._tokens.get(caller, caller)}"
+        named["authorization"] = f"Bearer {self.token(caller)}"
         body = None
         if content is not None:
             body = json.dumps(content).encode()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from libs.domain.orders.order_examples import EXAMPLES
+from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
 from tests.e2e.api.conftest import api_process, product
 
@@ -28,18 +29,19 @@ async def test_every_answer_to_generated_requests_is_documented(
 ) -> None:
     async with api_process(database, tmp_path) as (_, port):
         url = f"http://127.0.0.1:{port}"
-        await stock_the_shop(url)
+        token = Callers(tmp_path).token("staff-1", "staff")
+        await stock_the_shop(url, token)
 
-        status, output = await fuzz(url, tmp_path)
+        status, output = await fuzz(url, tmp_path, token)
 
     assert status == 0, output
     assert int(re.findall(r"(\d+) generated", output)[0]) > 500, output
     assert "Stateful" in output
 
 
-async def stock_the_shop(url: str) -> None:
+async def stock_the_shop(url: str, token: str) -> None:
     """Sell what the examples of the document order, so that they are accepted."""
-    headers = {"Authorization": "Bearer staff-token", "If-None-Match": "*"}
+    headers = {"Authorization": f"Bearer {token}", "If-None-Match": "*"}
     async with httpx.AsyncClient(base_url=url, headers=headers) as client:
         answer = await client.put("/v1/products/TEE-M-BLK", json=product())
         assert answer.status_code == 201
@@ -74,13 +76,13 @@ def without_patterns(part: Any) -> Any:  # noqa: ANN401 - any part of a document
     return {name: without_patterns(each) for name, each in members.items() if name != dropped}
 
 
-async def fuzz(url: str, folder: Path) -> tuple[int, str]:
+async def fuzz(url: str, folder: Path, token: str) -> tuple[int, str]:
     """Run every phase against the API, and return the exit status and what was said."""
     document = await described(url, folder)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIGURATION}", "run"),
         *(str(document), f"--url={url}", f"--max-examples={EXAMPLES_MAX}", f"--seed={SEED}"),
-        *("--header=Authorization: Bearer staff-token", "--workers=1"),
+        *(f"--header=Authorization: Bearer {token}", "--workers=1"),
         *("--checks=all", "--exclude-checks=positive_data_acceptance"),
         *("--phases=examples,coverage,fuzzing,stateful", "--no-color", "--warnings=off"),
         *("--max-response-time=5", "--suppress-health-check=all", "--continue-on-failure"),

@@ -5,6 +5,7 @@ import pytest
 from libs.contracts.inventory import StockItem, StockReturned, StockShipped
 from libs.domain.inventory.errors import (
     ExceedsReservation,
+    ReleaseExceedsReservation,
     ReturnExceedsReservation,
     ShipmentExceedsReservation,
 )
@@ -168,3 +169,12 @@ def test_no_more_comes_back_than_can_have_left(pieces: int) -> None:
 
     with pytest.raises(ReturnExceedsReservation):
         take_back(once, build.return_stock(held.order_id, TEE=pieces), (), shelf)
+
+
+def test_pieces_that_came_back_must_have_left_and_are_not_released() -> None:
+    shelf = _shelf(TEE=3)
+    held = _held(shelf, TEE=3)
+    overtaken = take_back(held, build.return_stock(held.order_id, TEE=1), (), shelf).reservation
+
+    with pytest.raises(ReleaseExceedsReservation):
+        release(overtaken, build.release_stock(held.order_id), (), shelf)

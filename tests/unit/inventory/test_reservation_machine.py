@@ -140,4 +140,4 @@ class ReservationMachine(RuleBasedStateMachine):
 
 
 TestReservation = ReservationMachine.TestCase
-TestReservation.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestReservation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -84,9 +84,6 @@ class RefundRoutes:
         self._pool = pool
 
     def endpoints(self) -> Sequence[Endpoint]:
-        return (*self._of_refunds(), *self._of_failed_refunds())
-
-    def _of_refunds(self) -> Sequence[Endpoint]:
         return (
             Endpoint(
                 method="POST",
@@ -113,9 +110,10 @@ class RefundRoutes:
                 summary="Read a refund",
                 answers={200: RefundView},
             ),
+            *self._decisions(),
         )
 
-    def _of_failed_refunds(self) -> Sequence[Endpoint]:
+    def _decisions(self) -> Sequence[Endpoint]:
         return (
             Endpoint(
                 method="POST",

@@ -34,18 +34,21 @@ _SAVE: Final = """
 # They lock the orders, never the sagas: a handler holds an order when it changes its saga, and the
 # opposite order would deadlock. SKIP LOCKED waits for nobody: an order in hand is looked at later.
 # The limit comes before the lock, and the lock is taken row by row: a join would be planned for as
-# many late rows as there may be, and read every order. Orders in hand are counted against it.
+# many late rows as there may be, and read every order. Orders in hand count against the limit.
 _LOCK_DUE: Final = """
     SELECT held.id
     FROM (
         SELECT order_id, late_at
         FROM (
-            SELECT order_id, deadline_at AS late_at FROM orders.sagas
+            (SELECT order_id, deadline_at AS late_at FROM orders.sagas
             WHERE deadline_at <= %(at)s::timestamptz
+            ORDER BY deadline_at LIMIT %(orders_max)s::bigint)
             UNION ALL
-            SELECT order_id, late_at FROM orders.shipments WHERE late_at <= %(at)s::timestamptz
+            (SELECT order_id, late_at FROM orders.shipments
+            WHERE late_at <= %(at)s::timestamptz ORDER BY late_at LIMIT %(orders_max)s::bigint)
             UNION ALL
-            SELECT order_id, late_at FROM orders.refunds WHERE late_at <= %(at)s::timestamptz
+            (SELECT order_id, late_at FROM orders.refunds
+            WHERE late_at <= %(at)s::timestamptz ORDER BY late_at LIMIT %(orders_max)s::bigint)
         ) AS late
         ORDER BY late_at
         LIMIT %(orders_max)s::bigint
