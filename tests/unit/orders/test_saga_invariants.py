@@ -32,12 +32,11 @@ from libs.domain.orders.share import share
 from libs.domain.orders.status import CLOSED, NEXT, IllegalTransition, Status
 from libs.testkit import build
 from tests.unit.orders import settled_books
-from tests.unit.orders.provider_model import UNRESOLVED, Command
+from tests.unit.orders.provider_model import SUCCEED, UNRESOLVED
 from tests.unit.orders.saga_world import DECIDE, World
 
 SKUS = ("TEE", "MUG")
-OPERATIONS = (AuthorisePayment, CapturePayment, RefundPayment)
-OUTCOMES = ("card_declined", "timed_out", UNRESOLVED)
+PROVIDED = st.sampled_from([SUCCEED, "card_declined", "timed_out", UNRESOLVED])
 LINES = st.lists(
     st.builds(
         build.line,
@@ -72,6 +71,8 @@ class SagaMachine(RuleBasedStateMachine):
     @initialize(tees=st.integers(0, 9), mugs=st.integers(2, 9))
     def stock_the_shelf(self, tees: int, mugs: int) -> None:
         self.world = World({"TEE": tees, "MUG": mugs})
+        self.world.place((build.line("GIFT", 3, 1_000, stock_tracked=False),), 490)
+        self.let_the_network_catch_up()
 
     @precondition(lambda self: len(self.world.orders) < ORDERS_MAX)
     @rule(lines=LINES, shipping_minor=st.sampled_from([0, 490]))
@@ -110,16 +111,18 @@ class SagaMachine(RuleBasedStateMachine):
         self._expect(legal, lambda: self.world.cancel(now))
 
     @precondition(lambda self: self.world.orders)
-    @rule(data=st.data())
-    def ship(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), outcome=PROVIDED)
+    def ship(self, data: st.DataObject, outcome: str) -> None:
         now = self._drawn_order(data)
         legal = now.order.status is Status.CONFIRMED and not now.awaits_capture
+        self.world.provider.outcomes[CapturePayment] = outcome
         self._expect(legal, lambda: self.world.ship(now))
 
     @precondition(lambda self: self._gone())
-    @rule(data=st.data(), wish=WISHES)
-    def refund(self, data: st.DataObject, wish: RefundWish) -> None:
+    @rule(data=st.data(), wish=WISHES, outcome=PROVIDED)
+    def refund(self, data: st.DataObject, wish: RefundWish, outcome: str) -> None:
         now = data.draw(st.sampled_from(self._gone()))
+        self.world.provider.outcomes[RefundPayment] = outcome
         if now.order.status is Status.REFUNDED:
             with pytest.raises(IllegalTransition):
                 self.world.refund(now, wish)
@@ -143,9 +146,9 @@ class SagaMachine(RuleBasedStateMachine):
         now = data.draw(st.sampled_from(self._flagged()))
         self.world.clear(now, data.draw(st.sampled_from(now.order.attention)))
 
-    @rule(operation=st.sampled_from(OPERATIONS), outcome=st.sampled_from(OUTCOMES))
-    def let_the_next_operation_fail(self, operation: type[Command], outcome: str) -> None:
-        self.world.provider.outcomes[operation] = outcome
+    @rule(outcome=PROVIDED)
+    def let_the_next_authorisation_end(self, outcome: str) -> None:
+        self.world.provider.outcomes[AuthorisePayment] = outcome
 
     @rule(hours=st.sampled_from([1, 2, 24 * 5, 24 * 15]))
     def let_time_pass(self, hours: int) -> None:
