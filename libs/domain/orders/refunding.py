@@ -139,8 +139,13 @@ def _refund_of(situation: Situation, wish: RefundWish, at: datetime) -> Refund:
     shipping_minor = order.shipping_total_minor - refunded_minor if whole else 0
     if whole and not lines and shipping_minor == 0:
         raise QuantityUnavailable(order.id, {line.line_no: 0 for line in situation.lines})
-    adjustment_minor = 0 if wish.adjustment is None else wish.adjustment.amount
-    amount_minor = sum(line.value.amount for line in lines) + shipping_minor + adjustment_minor
+    value_minor = sum(line.value.amount for line in lines) + shipping_minor
+    if wish.adjustment is None:
+        # Amounts given before are part of the value: the whole is what is left of it.
+        adjustment_minor = min(0, situation.refundable_minor - value_minor)
+    else:
+        adjustment_minor = wish.adjustment.amount
+    amount_minor = value_minor + adjustment_minor
     return Refund(
         id=new_id(),
         order_id=order.id,

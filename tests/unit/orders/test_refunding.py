@@ -112,15 +112,20 @@ def test_an_amount_alone_has_no_lines_and_no_tax_and_is_rounded_by_nobody() -> N
     assert (whole.amount_minor, rest.refundable_minor) == (DUE_MINOR - 1, 0)
 
 
-@pytest.mark.parametrize("wish", [WHOLE, _by_amount(DUE_MINOR)])
-def test_no_more_than_is_due_is_given_back_whatever_became_of_earlier_refunds(
-    wish: RefundWish,
-) -> None:
+def test_the_whole_after_an_amount_is_exactly_what_is_left() -> None:
+    now, _, _ = _refunded(wish=_by_amount(100))
+    rest, whole, _ = _refunded(now, WHOLE)
+
+    assert (whole.amount_minor, whole.adjustment_minor) == (DUE_MINOR - 100, -100)
+    assert rest.refundable_minor == 0
+
+
+def test_no_more_than_is_due_is_given_back_whatever_became_of_earlier_refunds() -> None:
     now, refund, _ = _refunded(wish=_by_amount(100))
     now, _, _ = _failed(now, refund)
 
     with pytest.raises(RefundExceedsRefundable) as refusal:
-        request_refund(now, wish, STAFF, build.NOW)
+        request_refund(now, _by_amount(DUE_MINOR), STAFF, build.NOW)
 
     assert refusal.value.extensions() == {"refundable": build.euros(DUE_MINOR - 100)}
 
@@ -245,7 +250,10 @@ def test_only_a_failed_refund_is_decided_about(decide: object) -> None:
     with pytest.raises(IllegalRefundStep) as refusal:
         decide(now, refund, STAFF, build.NOW)
 
-    assert refusal.value.extensions() == {"status": "pending", "allowed": ["failed", "succeeded"]}
+    assert refusal.value.extensions() == {
+        "refund_state": "pending",
+        "allowed": ["failed", "succeeded"],
+    }
 
 
 def test_a_refund_is_late_until_money_and_stock_are_back() -> None:
