@@ -143,7 +143,8 @@ async def test_a_bucket_fills_by_its_rate_and_not_faster(database: Database) -> 
     possible = quota.requests_max + elapsed_us / quota.interval_us
     assert possible - 25 <= granted <= possible
     assert all(0 <= each.granted <= 7 for each in taken)
-    assert all(each.ahead_us <= quota.window_us for each in taken)
+    # The moment is older than the lock on the row, by as long as the other one held it.
+    assert all(each.ahead_us <= quota.window_us + elapsed_us for each in taken)
 
 
 async def test_batches_in_any_order_do_not_deadlock(database: Database) -> None:

@@ -19,7 +19,10 @@ class Wish(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True):
-    """What a principal's bucket gave, and the time for which it is spent ahead of the clock."""
+    """What a principal's bucket gave, and the time for which it is spent ahead of the clock.
+
+    That time is longer than the window by as much as the statement waited for the row's lock.
+    """
 
     principal: str
     granted: int
