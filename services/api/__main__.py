@@ -17,8 +17,13 @@ async def main(environ: Mapping[str, str]) -> None:
     async with service("api", settings.process, configuration=settings) as process:
         await schema_served(settings.database, process)
         async with open_application(settings, process.ready_when) as application:
-            with listening(settings.host, settings.port) as listener:
-                await process.run_until_stopped(serve(application, listener, process.stopping))
+            with listening(
+                settings.host, settings.port, shares_port=settings.shares_port
+            ) as listener:
+                grace_ms = settings.keep_alive_grace_ms
+                await process.run_until_stopped(
+                    serve(application, listener, process, keep_alive_grace_ms=grace_ms)
+                )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.settings import ProcessSettings, Secret
 from libs.foundation.web.bearer.settings import AuthenticationSettings
 from libs.foundation.web.group_commit import GroupCommitSettings
+from libs.foundation.web.pressure import AdmissionSettings
 from libs.foundation.web.quotas.quota import QuotaSettings
 
 
@@ -20,6 +21,10 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """Port to listen on; 0 takes a free one and logs it."""
     host: str = "127.0.0.1"
     """Address to listen on."""
+    shares_port: bool = False
+    """Whether another API process may listen on the same port: one can take over from the other."""
+    keep_alive_grace_ms: Annotated[int, Meta(ge=0)] = 1_000
+    """Time at the end in which open connections may send one more request before they close."""
     authentication: AuthenticationSettings
     cursor_secret: Secret
     """Signs the cursors of lists; the same for every process that serves one API."""
@@ -36,6 +41,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     group_commit: GroupCommitSettings = GroupCommitSettings()
     in_flight_max: Annotated[int, Meta(ge=1)] = 1_024
     """Most requests being answered at once; further ones are answered 503."""
+    admission: AdmissionSettings = AdmissionSettings()
     body_bytes_max: Annotated[int, Meta(ge=1)] = 65_536
     """Largest request body; a larger one is answered 413 before it is read."""
     deadline_ms: Annotated[int, Meta(ge=1)] = 6_500

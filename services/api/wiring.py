@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 from msgspec.structs import replace
 
 from libs.domain.inventory.routes.stock import StockRoutes
+from libs.domain.orders.oldest_waiting import OldestWaiting
 from libs.domain.orders.routes.attention import AttentionRoutes
 from libs.domain.orders.routes.orders import CANCEL, OrderRoutes
 from libs.domain.orders.routes.placing import CHECKOUT, PATH, PLACE, PlacingRoute
@@ -27,6 +28,7 @@ from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Endpoint
 from libs.foundation.web.openapi import describe
 from libs.foundation.web.pages import openapi_route, problem_routes, reference_routes
+from libs.foundation.web.pressure_watch import PressureWatch, watching
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.protection import Protection
 from libs.foundation.web.public import PublicEndpoint, public_route
@@ -49,12 +51,14 @@ async def open_application(settings: ApiSettings, ready_when: ReadyWhen) -> Asyn
     async with (
         open_pool(settings.database, "api") as pool,
         _open_placing_pool(settings) as placing_pool,
+        watching(settings.database, OldestWaiting(), settings.admission) as watch,
     ):
+        ready_when(watch.readiness)
         placing = PlacingRoute(placing_pool, settings.group_commit)
-        cursors = Cursors(settings.cursor_secret.reveal())
-        endpoints = endpoints_of(pool, placing, cursors)
+        endpoints = endpoints_of(pool, placing, Cursors(settings.cursor_secret.reveal()))
         async with _open_access(settings, endpoints, ready_when) as access:
-            yield _layered(settings, endpoints, _webhooks(settings, pool), placing, access)
+            inner = _inner(settings, endpoints, _webhooks(settings, pool), access)
+            yield _layered(settings, inner, pool, placing, watch)
             await placing.drained()
 
 
@@ -89,15 +93,14 @@ def _open_placing_pool(settings: ApiSettings) -> AbstractAsyncContextManager[Poo
     return open_pool(database, "api-placing", by_key=True)
 
 
-def _layered(
+def _inner(
     settings: ApiSettings,
     endpoints: Sequence[Endpoint],
     webhooks: PublicEndpoint,
-    placing: PlacingRoute,
     access: Access,
 ) -> ASGIApp:
     problems = Problems(settings.problem_types_url)
-    inner = application(
+    return application(
         endpoints,
         public=[
             openapi_route(described(endpoints)),
@@ -109,10 +112,18 @@ def _layered(
         problems=problems,
         limits=Limits(body_bytes_max=settings.body_bytes_max, deadline_ms=settings.deadline_ms),
     )
+
+
+def _layered(
+    settings: ApiSettings, inner: ASGIApp, pool: Pool, placing: PlacingRoute, watch: PressureWatch
+) -> ASGIApp:
     return Admission(
         Telemetry(Protection(inner), settings.access_log_ratio),
-        problems,
+        Problems(settings.problem_types_url),
         doors={("POST", PATH): lambda: placing.full},
+        pressure=watch.pressure,
+        settings=settings.admission,
+        pool_waiting=lambda: pool.get_stats().get("requests_waiting", 0),
         in_flight_max=settings.in_flight_max,
     )
 

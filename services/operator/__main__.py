@@ -1,5 +1,6 @@
 """Operator: the `orderly` command."""
 
+import logging
 import os
 import sys
 from typing import Final
@@ -20,6 +21,8 @@ _EXIT_CANNOT_START: Final = 78  # EX_CONFIG.
 
 
 def main() -> None:
+    # Libraries say in their log what the command says better, or is about to try again.
+    logging.basicConfig(handlers=[logging.NullHandler()])
     # Lines are never wrapped or coloured by content: their words are searched and piped.
     console = Console(highlight=False, soft_wrap=True)
     try:

@@ -7,9 +7,13 @@ from rich.console import Console
 
 from libs.foundation.database import migrate
 from libs.foundation.version import build
+from services.operator.consumers_commands import ConsumersCommands
+from services.operator.installation_commands import InstallationCommands
 from services.operator.outbox_commands import OutboxCommands
 from services.operator.parked_commands import ParkedCommands
 from services.operator.payments_commands import PaymentsCommands
+from services.operator.relay_commands import RelayCommands
+from services.operator.replay_commands import ReplayCommands
 from services.operator.settings import DatabaseAccess, load_access
 from services.operator.topics_commands import TopicsCommands
 
@@ -58,4 +62,32 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     payments = App("payments", help="Payments and their provider.")
     payments.command(PaymentsCommands(environ, console).reconcile)
     app.command(payments)
+
+    add_operations(app, environ, console)
     return app
+
+
+def add_operations(app: App, environ: Mapping[str, str], console: Console) -> None:
+    """Add what tells how an installation is, and what sends kept messages again."""
+    relay = App("relay", help="Who relays the outbox.")
+    relay_commands = RelayCommands(environ, console)
+    relay.command(relay_commands.status)
+    relay.command(relay_commands.handover)
+    app.command(relay)
+
+    consumers = App("consumers", help="Consumers of this installation.")
+    consumers_commands = ConsumersCommands(environ, console)
+    consumers.command(consumers_commands.status)
+    consumers.command(consumers_commands.forget)
+    app.command(consumers)
+
+    replay = App("replay", help="Sends kept messages again.")
+    replay_commands = ReplayCommands(environ, console)
+    replay.default(replay_commands.replay)
+    replay.command(replay_commands.status)
+    replay.command(replay_commands.stop)
+    app.command(replay)
+
+    installation = InstallationCommands(environ, console)
+    app.command(installation.partitions)
+    app.command(installation.doctor)

@@ -7,6 +7,7 @@ from libs.contracts.topics import TOPICS
 from libs.foundation.database.schema import schema_served
 from libs.foundation.messaging.relay.producer import open_publisher
 from libs.foundation.messaging.relay.relay import OutboxRelay
+from libs.foundation.messaging.relay.row_requests import RowRequests
 from libs.foundation.messaging.relay.settings import RelaySettings
 from libs.foundation.messaging.relay.upkeep import Upkeep
 from libs.foundation.runtime.run import run
@@ -22,10 +23,15 @@ async def main(environ: Mapping[str, str]) -> None:
         await schema_served(settings.database, process)
         async with open_publisher(settings.kafka, topics, stuck_s=stuck_s) as publisher:
             relay = OutboxRelay(settings, publisher)
-            upkeep = Upkeep(settings, lambda: relay.is_leading)
+            upkeep = Upkeep(settings)
+            row_requests = RowRequests(settings, lambda: relay.is_leading)
             process.ready_when(relay.readiness)
             await process.run_until_stopped(
-                relay.run(process.stopping), upkeep.run(process.stopping)
+                interruptible=[
+                    relay.run(process.stopping),
+                    upkeep.run(process.stopping),
+                    row_requests.run(process.stopping),
+                ]
             )
 
 

@@ -40,7 +40,10 @@ async def main(context: str, environ: Mapping[str, str]) -> None:
             consumer = Consumer(definition.consumer, settings.kafka, pool, settings.consumer)
             process.ready_when(lambda: readiness_of(consumer))
             await process.run_until_stopped(
-                consumer.run(process.stopping), *(loop(process.stopping) for loop in loops)
+                interruptible=[
+                    consumer.run(process.stopping),
+                    *(loop(process.stopping) for loop in loops),
+                ]
             )
 
 

@@ -52,9 +52,8 @@ def unknown_commands(source: Source) -> Iterator[Finding]:
 def leaves(app: App, path: tuple[str, ...] = ()) -> list[str]:
     """Return the commands that do something, with the words that lead to them."""
     names = [name for name in app if not name.startswith("-")]
-    if not names:
-        return [" ".join(path)]
-    return [leaf for name in names for leaf in leaves(app[name], (*path, name))]
+    itself = [" ".join(path)] if app.default_command is not None or not names else []
+    return itself + [leaf for name in names for leaf in leaves(app[name], (*path, name))]
 
 
 def application() -> App:

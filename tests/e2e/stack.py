@@ -1,17 +1,19 @@
 """The stack that the end-to-end tests of one run share: real servers, every process, supervised."""
 
 import fcntl
+import json
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
+import psutil
 import psycopg
 
 from deploy.local import state as recorded
@@ -60,15 +62,55 @@ class RunningStack:
         """Kill a process as a crash would; its supervisor starts it again."""
         assert self._process(name).send(signal.SIGKILL)
 
+    def pid(self, name: str) -> int:
+        return self._process(name).pid
+
+    def terminate(self, name: str) -> int:
+        """Ask a process to drain, and return its pid; its supervisor starts another one."""
+        process = self._process(name)
+        assert process.send(signal.SIGTERM)
+        return process.pid
+
+    async def ended(self, name: str, pid: int) -> None:
+        """Wait until this process is gone."""
+        await eventually(lambda: not psutil.pid_exists(pid), within_s=_RESTART_S)
+
+    async def replaced(self, name: str, pid: int) -> None:
+        """Wait until a process has ended, and another one is ready in its place."""
+        await eventually(
+            self._state,
+            lambda state: (
+                (one := state.processes[name]).phase is Phase.READY
+                and one.process is not None
+                and one.process.pid != pid
+            ),
+            within_s=_RESTART_S,
+        )
+
+    def end_of(self, name: str) -> tuple[str | None, list[dict[str, Any]]]:
+        """Return how the process before this one ended, and what it has logged."""
+        log = self._layout.log(name).with_suffix(".previous.log")
+        lines = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
+        return self._state().processes[name].last_failure, lines
+
+    def started(self, name: str) -> dict[str, Any]:
+        """Return the first line that the process of this moment has logged."""
+        return json.loads(self._layout.log(name).read_text().splitlines()[0])
+
     @contextmanager
     def frozen(self, name: str) -> Generator[None]:
         """Stop a process as a machine that hangs would: its connections stay open."""
         process = self._process(name)
-        assert process.send(signal.SIGSTOP)
+        # PostgreSQL answers from children of its own.
+        frozen = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            process.send(signal.SIGCONT)
+            for pid in frozen:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     @asynccontextmanager
     async def outage(self, name: str) -> AsyncGenerator[None]:
@@ -115,15 +157,18 @@ class RunningStack:
 
 
 @contextmanager
-def shared_stack(folder: Path) -> Generator[RunningStack]:
-    """Start the stack in `folder`, or join it; whoever leaves it last stops it."""
+def shared_stack(folder: Path, *settings: str) -> Generator[RunningStack]:
+    """Start the stack in `folder`, or join it; whoever leaves it last stops it.
+
+    `settings` are variables of its processes, each `NAME=value`.
+    """
     layout = layout_in(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "users").open("w") as users:
         with held(folder / "start"):
             fcntl.flock(users, fcntl.LOCK_SH)
             if not layout.environment.exists():
-                _up(layout)
+                _up(layout, settings)
         try:
             yield RunningStack(layout)
         finally:
@@ -140,11 +185,11 @@ def held(path: Path, *, shared: bool = False) -> Generator[None]:
         yield
 
 
-def _up(layout: Layout) -> None:
+def _up(layout: Layout, variables: Sequence[str]) -> None:
     remove_leftovers()
     port = _free_collector_port()
     _collector_file(layout).write_text(str(port))
-    settings: list[str] = []
+    settings = [f"--set={variable}" for variable in variables]
     for prefix in _TRACING:
         settings += [
             f"--set={prefix}_PROCESS_OTLP_ENDPOINT=http://{LOOPBACK}:{port}",

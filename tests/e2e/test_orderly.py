@@ -1,5 +1,6 @@
 """The `orderly` command as a person runs it beside a running stack."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,16 +8,22 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
 
 from libs.testkit.eventually import eventually
-from tests.e2e.books import settled
+from tests.e2e.books import balanced, settled
 from tests.e2e.shop import Shop
 from tests.e2e.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(300)
 
 _ORDERLY: Final = Path(sys.executable).with_name("orderly")
+_EFFECTS: Final = """
+    SELECT (SELECT count(*) FROM orders.timeline), (SELECT count(*) FROM inventory.movements),
+        (SELECT sum(attempts) FROM payments.operations), (SELECT count(*) FROM messaging.inbox),
+        (SELECT count(*) FROM messaging.parked_messages),
+        (SELECT count(*) FROM messaging.outbox WHERE replay_request IS NULL)"""
 
 
 def orderly(stack: RunningStack, *arguments: str, database_url: str | None = None) -> str:
@@ -65,3 +72,54 @@ async def test_the_relay_that_hands_over_is_followed_by_the_standby(
     await eventually(own_stack.active_relay, lambda active: active != before)
     order = await shop.final(await shop.place(await shop.sell()))
     assert order.status == "confirmed"
+
+
+async def test_a_replay_of_everything_has_no_second_effect(
+    shop: Shop, own_stack: RunningStack
+) -> None:
+    sku = await shop.sell(pieces=5)
+    for _ in range(7):
+        await shop.place(sku)
+    await settled(own_stack)
+    before = effects(own_stack)
+    dry_run = json.loads(orderly(own_stack, "replay", "--json"))
+    chosen = sum(topic["chosen"] for topic in dry_run["topics"])
+
+    printed = orderly(
+        own_stack,
+        *("replay", "--rate-per-s", "5000", "--reason", "a test", "--wait-s", "60"),
+        database_url=own_stack.superuser_url,
+    )
+    await eventually(lambda: lag(own_stack), lambda messages: messages == 0)
+
+    assert chosen >= 7 * 5
+    assert f"finished: {chosen} copies were published" in printed
+    assert effects(own_stack) == before
+    assert {
+        (each["processed"], each["queued"], each["refused"]) for each in dry_run["consumers"]
+    } == {(0, 0, 0)}
+    assert await balanced(own_stack) == []
+
+
+async def test_a_stack_at_work_is_in_order(own_stack: RunningStack) -> None:
+    await own_stack.active_relay()
+
+    findings = json.loads(orderly(own_stack, "doctor", "--json"))["findings"]
+
+    assert [each for each in findings if each["verdict"] in {"broken", "unknown"}] == []
+    assert {"schema", "roles", "clock", "relay", "topics", "durability"} <= {
+        each["check"] for each in findings
+    }
+    orderly(own_stack, "partitions")
+    orderly(own_stack, "relay", "status")
+
+
+def effects(stack: RunningStack) -> tuple[int, ...]:
+    with psycopg.connect(stack.superuser_url) as connection:
+        return connection.execute(_EFFECTS).fetchall()[0]
+
+
+def lag(stack: RunningStack) -> int:
+    """Count the messages that consumers have not finished."""
+    status = json.loads(orderly(stack, "consumers", "status", "--sample-s", "0.1", "--json"))
+    return sum(topic["lag_messages"] for each in status["consumers"] for topic in each["topics"])

@@ -2,8 +2,12 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from libs.foundation.messaging.consumer.records import Record
+
+# A record object with its key, its headers and what it is decoded into.
+_RECORD_BYTES: Final = 4_096
 
 
 class LaneError(RuntimeError):
@@ -17,8 +21,10 @@ class Lane:
     away; the one in hand may still be finished.
     """
 
-    def __init__(self, batches_max: int) -> None:
+    def __init__(self, batches_max: int, bytes_max: int) -> None:
         self._batches_max = batches_max
+        self._bytes_max = bytes_max
+        self._bytes = 0
         self._waiting: deque[Sequence[Record]] = deque()
         self._in_hand: Sequence[Record] | None = None
         self._last_offset: int | None = None
@@ -28,7 +34,9 @@ class Lane:
 
     @property
     def has_room(self) -> bool:
-        return not self.closed and len(self._waiting) + self.in_hand < self._batches_max
+        """Whether a batch may be put: it may pass the bound of bytes, the next one waits then."""
+        held = len(self._waiting) + self.in_hand
+        return not self.closed and held < self._batches_max and self._bytes < self._bytes_max
 
     @property
     def in_hand(self) -> bool:
@@ -57,6 +65,7 @@ class Lane:
         if self._last_offset is not None and batch[0].offset <= self._last_offset:
             raise LaneError(f"offset {batch[0].offset} comes after {self._last_offset}")
         self._last_offset = batch[-1].offset
+        self._bytes += size_of(batch)
         self._waiting.append(batch)
 
     def take(self) -> Sequence[Record] | None:
@@ -73,6 +82,7 @@ class Lane:
         if self._in_hand is None:
             raise LaneError("there is no batch in hand")
         self._done = self._in_hand[-1].offset + 1
+        self._bytes -= size_of(self._in_hand)
         self._in_hand = None
 
     def committed(self, offset: int) -> None:
@@ -82,4 +92,10 @@ class Lane:
     def close(self) -> None:
         """Take nothing more; the partition now belongs to somebody else."""
         self.closed = True
+        self._bytes -= sum(size_of(batch) for batch in self._waiting)
         self._waiting.clear()
+
+
+def size_of(batch: Sequence[Record]) -> int:
+    """Return about how much memory a batch holds: its bodies, and what is around each."""
+    return sum(len(record.value or b"") for record in batch) + _RECORD_BYTES * len(batch)

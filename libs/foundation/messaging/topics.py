@@ -174,15 +174,23 @@ async def _broker_count(admin: AIOKafkaAdminClient) -> int:
 
 
 async def _retentions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
+    found = await configurations(admin, names, [_RETENTION])
+    return {name: int(entries[_RETENTION]) for name, entries in found.items()}
+
+
+async def configurations(
+    admin: AIOKafkaAdminClient, names: Sequence[str], entries: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return the wanted `entries` of each topic's configuration; every one of `names` exists."""
     if not names:
         return {}
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, {_RETENTION: ""}) for name in names]
+    wanted = dict.fromkeys(entries, "")
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     responses: list[Any] = await admin.describe_configs(resources)
-    found: dict[str, int] = {}
+    found: dict[str, dict[str, str]] = {}
     for response in responses:
-        for code, message, _, name, entries, *_ in response.resources:
+        for code, message, _, name, values, *_ in response.resources:
             if for_code(code) is not NoError:
                 raise TopicError(f"topic {name} cannot be described: {message}")
-            values = [value for entry, value, *_ in entries if entry == _RETENTION]
-            found[name] = int(values[0])
+            found[name] = {entry: value for entry, value, *_ in values if entry in wanted}
     return found

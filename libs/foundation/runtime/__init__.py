@@ -1,6 +1,7 @@
 """The life of a process: start, readiness, drain, side port."""
 
-from libs.foundation.runtime.process import CannotStart, DrainTimedOut, EndedEarly, Phase, Process
+from libs.foundation.runtime.life import Phase
+from libs.foundation.runtime.process import CannotStart, DrainTimedOut, EndedEarly, Process
 from libs.foundation.runtime.readiness import Progress, Readiness
 from libs.foundation.runtime.run import run
 from libs.foundation.runtime.service import service

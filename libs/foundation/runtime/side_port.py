@@ -11,7 +11,8 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
-from libs.foundation.runtime.process import Phase, Process
+from libs.foundation.runtime.life import DrainState
+from libs.foundation.runtime.process import Process
 from libs.foundation.settings import ProcessSettings
 from libs.foundation.version import build
 
@@ -89,18 +90,15 @@ class _Pages:
         return _json(status, {"started": started})
 
     async def drain_state(self, _request: web.Request) -> web.Response:
-        return _json(HTTPStatus.OK, self._drain_state())
+        """Tell the phase, why the end was asked for, what it waits for and how long it may yet."""
+        return _json(HTTPStatus.OK, self._process.drain_state())
 
     async def drain(self, request: web.Request) -> web.Response:
         """Begin to drain; only this machine may ask, and no web page in its browser."""
         if not _is_loopback(request.remote) or "Origin" in request.headers:
             return _json(HTTPStatus.FORBIDDEN, {"error": "only this machine may ask for a drain"})
         self._process.ask_to_drain("POST /drainz")
-        return _json(HTTPStatus.ACCEPTED, self._drain_state())
-
-    def _drain_state(self) -> dict[str, object]:
-        phase = self._process.phase
-        return {"phase": phase, "draining": phase in {Phase.DRAINING, Phase.ENDING}}
+        return _json(HTTPStatus.ACCEPTED, self._process.drain_state())
 
 
 def _is_loopback(remote: str | None) -> bool:
@@ -112,7 +110,7 @@ def _is_loopback(remote: str | None) -> bool:
     return address.is_loopback
 
 
-def _json(status: HTTPStatus, body: dict[str, object]) -> web.Response:
+def _json(status: HTTPStatus, body: dict[str, object] | DrainState) -> web.Response:
     return web.Response(
         status=status, body=_encode(body), content_type="application/json", headers=_NO_STORE
     )

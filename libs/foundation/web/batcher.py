@@ -3,8 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import Generic, TypeVar
+
+from libs.foundation.runtime.interruption import interrupt
 
 I = TypeVar("I")  # noqa: E741 - an item.
 
@@ -48,10 +51,13 @@ class Batcher(Generic[I]):
             self._woken = True
             asyncio.get_running_loop().call_soon(self._start_flushes)
 
-    async def flushed(self) -> None:
-        """Wait until nothing waits and nothing is in flight."""
-        while self._flushes or self._waiting:
-            await asyncio.wait(self._flushes) if self._flushes else await asyncio.sleep(0)
+    async def flushed(self, within_s: float) -> None:
+        """Wait until nothing waits and nothing is in flight; then interrupt what still is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._flushes or self._waiting:
+                    await asyncio.wait(self._flushes) if self._flushes else await asyncio.sleep(0)
+        await interrupt(*self._flushes)
 
     def _start_flushes(self) -> None:
         self._woken = False

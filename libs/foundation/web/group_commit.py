@@ -26,6 +26,7 @@ _BATCH_SIZE: Final = metrics.histogram(
 _WAITING: Final = metrics.gauge(
     "group_commit_waiting", "Requests that waited when the last flush began."
 )
+_FLUSHED_S: Final = 1.0
 _log: Final = get_logger(__name__)
 
 
@@ -99,10 +100,14 @@ class GroupCommit(Generic[C]):
         return entry
 
     async def drained(self) -> None:
-        """Wait until every accepted request is answered; each has a deadline."""
+        """Wait until every accepted request is answered; each has a deadline.
+
+        A flush that is under way after that hangs in a database that does not answer. Those who
+        waited for it know that nobody knows, so it may be interrupted.
+        """
         while self._open:
             await asyncio.wait([entry.settled for entry in self._open.values()])
-        await self._batcher.flushed()
+        await self._batcher.flushed(_FLUSHED_S)
 
     async def _flush(self, batch: list[Entry[C]]) -> None:
         entries = [entry for entry in batch if entry.begin()]

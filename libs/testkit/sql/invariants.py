@@ -41,7 +41,8 @@ _OUTBOX_IS_IN_SEQUENCE: Final = """
     FROM (
         SELECT aggregatetype, aggregateid, sequence, row_number() OVER (
             PARTITION BY aggregatetype, aggregateid ORDER BY seq) AS position
-        FROM messaging.outbox WHERE sequence IS NOT NULL) AS event
+        FROM messaging.outbox
+        WHERE sequence IS NOT NULL AND replay_request IS NULL) AS event
     WHERE sequence <> position"""
 
 _OUTBOX_IS_THE_TIMELINE: Final = """

@@ -146,10 +146,11 @@ async def api_process(
     folder: Path,
     settings: Mapping[str, str] | None = None,
     *,
+    port: int | None = None,
     ready: bool = True,
 ) -> AsyncGenerator[tuple[ServiceProcess, int]]:
     """Run the process, and yield it with the port it serves; `settings` are variables of it."""
-    port, side_port = free_port(), free_port()
+    port, side_port = port or free_port(), free_port()
     environment = {
         "API_DATABASE_URL": database.url_for("orderly_api"),
         "API_PORT": str(port),

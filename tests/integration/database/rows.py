@@ -81,4 +81,5 @@ ROWS: Final[LiteralString] = """
         error_code, error, attempts)
     VALUES ('orders-worker', 'inventory.events', 'one', 0, 1, '[]', 'undecodable', 'no JSON', 1);
     INSERT INTO messaging.operator_requests (id, owner, verb, requested_by, reason)
-    VALUES (gen_random_uuid(), 'outbox-relay', 'handover', 'ada', 'maintenance')"""
+    VALUES (gen_random_uuid(), 'outbox-relay', 'handover', 'ada', 'maintenance');
+    INSERT INTO messaging.upkeep_rounds (chore, begun_at) VALUES ('make_outbox', now())"""

@@ -79,7 +79,7 @@ def test_the_history_as_text_makes_the_same_schema(
 async def test_a_step_that_meets_a_lock_gives_up_in_words_and_leaves_no_trace(
     database: Database,
 ) -> None:
-    migrate.downgrade(database.url, "0007")
+    migrate.downgrade(database.url, "0007")  # Steps above it do not meet the lock.
     before = shape(database.url)
 
     with psycopg.connect(database.url) as connection:

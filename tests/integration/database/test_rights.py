@@ -62,7 +62,7 @@ def test_no_writer_chooses_what_order_and_publication_hang_on(granted: list[Righ
         if each.target == "messaging.outbox" and each.right not in {"", "SELECT"}
     }
 
-    assert written.isdisjoint({"", "seq", "tid", "written_at", "replay"})
+    assert written.isdisjoint({"", "seq", "tid", "written_at", "replay", "replay_request"})
 
 
 def test_nobody_changes_or_deletes_what_is_written_once(granted: list[Right]) -> None:

@@ -110,7 +110,7 @@ async def test_a_relay_whose_epoch_is_over_moves_no_cursor(database: Database) -
         assert await relay_leases.take(connection, "second", 2_000) == epoch + 1
 
         with pytest.raises(LeaseLost):
-            await cursor.advance(Position(prev="99999999:99999999:"))
+            await cursor.advance(Position(prev="99999999:99999999:"), 0)
 
         assert await outbox_cursor.latest(connection) == latest
 

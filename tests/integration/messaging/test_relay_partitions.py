@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from libs.foundation.database.connections import open_connection
-from libs.foundation.messaging.relay.upkeep import keep_house
+from libs.foundation.messaging.relay.chores import keep_house
 from libs.testkit.databases import Database
 from tests.integration.messaging.relay_harness import (
     RELAY,

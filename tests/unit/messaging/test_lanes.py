@@ -13,6 +13,7 @@ from libs.foundation.messaging.waves import Wave, cut
 from tests.unit.messaging.records import ToyRecord, item
 
 LANE_BATCHES = 2
+LANE_BYTES = 1_000_000
 
 
 def record(offset: int) -> ToyRecord:
@@ -20,7 +21,7 @@ def record(offset: int) -> ToyRecord:
 
 
 def test_a_lane_without_room_refuses_a_batch() -> None:
-    lane = Lane(2)
+    lane = Lane(2, LANE_BYTES)
     lane.put([record(0)])
     lane.put([record(1)])
 
@@ -29,8 +30,30 @@ def test_a_lane_without_room_refuses_a_batch() -> None:
         lane.put([record(2)])
 
 
+def test_a_lane_that_holds_enough_bytes_has_no_room_until_a_batch_is_finished() -> None:
+    lane = Lane(10, 20_000)
+    lane.put([ToyRecord(offset=0, value=b"x" * 10_000)])
+    assert lane.has_room
+    lane.put([ToyRecord(offset=1, value=b"x" * 10_000)])
+    assert not lane.has_room
+
+    lane.take()
+    assert not lane.has_room
+    lane.finish()
+
+    assert lane.has_room
+
+
+def test_many_small_records_count_for_more_than_their_bodies() -> None:
+    lane = Lane(10, 20_000)
+
+    lane.put([ToyRecord(offset=offset, value=b"") for offset in range(10)])
+
+    assert not lane.has_room
+
+
 def test_records_that_step_back_are_refused() -> None:
-    lane = Lane(2)
+    lane = Lane(2, LANE_BYTES)
     lane.put([record(5)])
 
     with pytest.raises(LaneError):
@@ -38,7 +61,7 @@ def test_records_that_step_back_are_refused() -> None:
 
 
 def test_closing_throws_waiting_batches_away_and_lets_the_one_in_hand_end() -> None:
-    lane = Lane(3)
+    lane = Lane(3, LANE_BYTES)
     for offset in range(3):
         lane.put([record(offset)])
     lane.take()
@@ -52,7 +75,7 @@ def test_closing_throws_waiting_batches_away_and_lets_the_one_in_hand_end() -> N
 
 
 def test_what_is_committed_is_not_committed_again() -> None:
-    lane = Lane(2)
+    lane = Lane(2, LANE_BYTES)
     assert lane.to_commit is None
     lane.put([record(0), record(3)])
     lane.take()
@@ -77,7 +100,7 @@ class ConsumerMachine(RuleBasedStateMachine):
         self.restart()
 
     def restart(self) -> None:
-        self.lane = Lane(LANE_BATCHES)
+        self.lane = Lane(LANE_BATCHES, LANE_BYTES)
         self.position = self.committed
         self.waves: list[Wave] = []
 

@@ -42,6 +42,12 @@ def test_a_command_without_a_trace_carries_neither_sequence_nor_traceparent() ->
     assert names.keys().isdisjoint({"ce_sequence", "traceparent"})
 
 
+def test_a_copy_names_the_request_that_made_it_and_is_otherwise_the_same() -> None:
+    copy = headers_of(replace(ROW, replay_request=b"0190b5d2-bbbb-7bbb-8ccc-1234567890ab"))
+
+    assert copy == [*headers_of(ROW), ("replay", b"0190b5d2-bbbb-7bbb-8ccc-1234567890ab")]
+
+
 def test_the_consumer_reads_what_the_relay_writes() -> None:
     envelope = read_envelope(headers_of(ROW))
 

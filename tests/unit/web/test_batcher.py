@@ -43,7 +43,7 @@ async def test_a_lone_item_goes_at_once() -> None:
 
     assert flushes.batches == [[1]]
     await flushes.end_all()
-    await batches.flushed()
+    await batches.flushed(within_s=10.0)
 
 
 async def test_a_burst_of_one_moment_goes_together() -> None:
@@ -56,7 +56,7 @@ async def test_a_burst_of_one_moment_goes_together() -> None:
 
     assert flushes.batches == [[0, 1, 2]]
     await flushes.end_all()
-    await batches.flushed()
+    await batches.flushed(within_s=10.0)
 
 
 async def test_what_arrives_during_a_flush_waits_and_then_goes_together() -> None:
@@ -73,7 +73,7 @@ async def test_what_arrives_during_a_flush_waits_and_then_goes_together() -> Non
     await flushes.end_all()
     await flushes.next_begun()
     await flushes.end_all()
-    await batches.flushed()
+    await batches.flushed(within_s=10.0)
 
     assert flushes.batches == [[0], [1, 2, 3, 4], [5, 6]]
 
@@ -93,7 +93,7 @@ async def test_no_more_flushes_run_than_may() -> None:
         await flushes.end_all()
         await flushes.next_begun()
     await flushes.end_all()
-    await batches.flushed()
+    await batches.flushed(within_s=10.0)
 
 
 async def test_it_is_full_when_as_many_wait_as_may() -> None:
@@ -110,5 +110,5 @@ async def test_it_is_full_when_as_many_wait_as_may() -> None:
         await flushes.end_all()
         await flushes.next_begun()
     await flushes.end_all()
-    await batches.flushed()
+    await batches.flushed(within_s=10.0)
     assert not batches.full

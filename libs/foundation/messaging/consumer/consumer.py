@@ -18,6 +18,7 @@ from libs.foundation.messaging.definitions import ConsumerDefinition, Stopping
 from libs.foundation.messaging.topics import TopicError, open_admin, partition_counts
 from libs.foundation.observability.logs import get_logger
 from libs.foundation.resilience.retry import Backoff
+from libs.foundation.runtime.interruption import interrupt
 from libs.foundation.settings import KafkaSettings
 
 _log: Final = get_logger(__name__)
@@ -25,7 +26,6 @@ _IDLE_POLL_MS: Final = 500
 # While a lane is full or nothing is assigned: short, so that room found meanwhile is used soon.
 _BUSY_POLL_MS: Final = 20
 _WINDOW_REFRESH_S: Final = 60.0
-_CANCEL_S: Final = 1.0
 
 
 class Consumer:
@@ -148,6 +148,7 @@ class Consumer:
                 partition,
                 self._runner,
                 batches_max=self._settings.lane_batches_max,
+                bytes_max=self._settings.lane_bytes_max,
             )
             self._lanes[topic, partition] = worker
             self._lane_tasks[worker] = tasks.create_task(worker.run())
@@ -165,6 +166,8 @@ class Consumer:
             worker.hide_lag()
         await self._end([self._lane_tasks.pop(worker) for worker in workers.values()])
         await self._commit(workers)
+        if not self._leaving:
+            await self._member.abandon_commit()
 
     async def _end(self, lane_tasks: Collection[asyncio.Task[None]]) -> None:
         if not lane_tasks:
@@ -172,11 +175,8 @@ class Consumer:
         _, unfinished = await asyncio.wait(
             lane_tasks, timeout=self._settings.revoke_grace_ms / 1_000
         )
-        for task in unfinished:
-            task.cancel()
-        if unfinished:
-            # A cancelled statement may take long to end; the inbox makes its commit harmless.
-            await asyncio.wait(unfinished, timeout=_CANCEL_S)
+        # Should the server finish a statement that is given up here, the inbox makes it harmless.
+        await interrupt(*unfinished)
 
     async def _commit_from_time_to_time(self) -> None:
         while True:

@@ -31,13 +31,14 @@ class LaneWorker:
         runner: RunsWaves,
         *,
         batches_max: int,
+        bytes_max: int,
     ) -> None:
         self._definition = definition
         self._topic = topic
         self._partition = str(partition)
         self._runner = runner
         self._arrived = asyncio.Event()
-        self.lane = Lane(batches_max)
+        self.lane = Lane(batches_max, bytes_max)
         self.progress = LaneProgress(f"{topic.name}[{partition}]")
 
     def put(self, batch: Sequence[Record]) -> None:

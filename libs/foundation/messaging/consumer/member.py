@@ -11,6 +11,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from libs.foundation.messaging.consumer.records import Record
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
+from libs.foundation.runtime.interruption import interrupt
 from libs.foundation.settings import KafkaSettings
 
 Partition = tuple[str, int]
@@ -22,7 +23,6 @@ Assigned = Callable[[Collection[Partition]], None]
 _POLL_INTERVAL_MAX_MS: Final = 2**31 - 1
 # getmany() of no partition reads all of them, so this one, which nobody has, is named instead.
 _NOWHERE: Final = TopicPartition("", -1)
-_FETCH_BYTES_MAX: Final = 8 << 20
 _LEAVE_TIMEOUT_S: Final = 5.0
 
 
@@ -31,6 +31,7 @@ class Member:
 
     def __init__(self, group: str, kafka: KafkaSettings, settings: ConsumerSettings) -> None:
         self._settings = settings
+        self._committing: asyncio.Task[None] | None = None
         self._consumer: Any = AIOKafkaConsumer(
             **kafka.client_arguments(),
             client_id=group,
@@ -42,7 +43,9 @@ class Member:
             rebalance_timeout_ms=settings.rebalance_timeout_ms,
             max_poll_interval_ms=_POLL_INTERVAL_MAX_MS,
             fetch_max_wait_ms=settings.fetch_wait_max_ms,
-            fetch_max_bytes=_FETCH_BYTES_MAX,
+            # Each partition holds one answer until it is read: these bound what that comes to.
+            fetch_max_bytes=settings.fetch_bytes_max,
+            max_partition_fetch_bytes=settings.fetch_partition_bytes_max,
             # Every rebalance takes all partitions away, and lanes keep nothing in memory that
             # staying would save: the even and stateless assignment is the best one.
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
@@ -71,13 +74,30 @@ class Member:
         return {(one.topic, one.partition): records for one, records in found.items()}
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Store the next offsets to read; raises KafkaError or TimeoutError."""
+        """Store the next offsets to read; raises KafkaError or TimeoutError.
+
+        A commit that takes too long goes on, because the client leaves an error behind when one
+        is cancelled; until it has an answer no other one begins, or they would pile up.
+        """
+        if self._committing is not None and not self._committing.done():
+            raise TimeoutError("the commit before this one has no answer yet")
         structured = {TopicPartition(*one): offset for one, offset in offsets.items()}
+        committing = asyncio.create_task(self._consumer.commit(offsets=structured))
+        committing.add_done_callback(_take_error)
+        self._committing = committing
+        limit_s = self._settings.offset_commit_timeout_ms / 1_000
+        done, _ = await asyncio.wait({committing}, timeout=limit_s)
+        if not done:
+            raise TimeoutError(f"no answer within {limit_s:.1f} s")
         try:
-            async with asyncio.timeout(self._settings.offset_commit_timeout_ms / 1_000):
-                await self._consumer.commit(offsets=structured)
+            committing.result()
         except IllegalStateError as error:
             raise KafkaError("the partitions are not assigned any more") from error
+
+    async def abandon_commit(self) -> None:
+        """Give up a commit without an answer: later it would speak for another member's lanes."""
+        if self._committing is not None:
+            await interrupt(self._committing)
 
     def end_offset(self, partition: Partition) -> int | None:
         """Return the end of a partition as of the last fetch."""
@@ -90,6 +110,13 @@ class Member:
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(_LEAVE_TIMEOUT_S):
                 await self._consumer.stop()
+        await self.abandon_commit()
+
+
+def _take_error(committing: asyncio.Task[None]) -> None:
+    """Take note of an error that nobody waits for any more."""
+    if not committing.cancelled():
+        committing.exception()
 
 
 class _Listener(ConsumerRebalanceListener):

@@ -15,6 +15,12 @@ class ConsumerSettings(Struct, frozen=True, kw_only=True):
     """Most records of one partition that are taken at once."""
     lane_batches_max: Count = 2
     """Batches a partition may hold, the one in hand included; beyond that it is not read."""
+    lane_bytes_max: Count = 4_194_304
+    """Estimated memory of those batches at which the partition is not read, however few."""
+    fetch_bytes_max: Count = 8_388_608
+    """Most bytes of one answer of a broker."""
+    fetch_partition_bytes_max: Count = 524_288
+    """Most bytes of one partition in such an answer; a larger message comes alone."""
     wave_connections_max: Count = 3
     """Partitions whose messages are handled at the same time, a database connection each."""
     wave_timeout_ms: Milliseconds = 8_000

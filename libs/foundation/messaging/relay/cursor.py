@@ -38,18 +38,21 @@ class Cursor:
     async def advance(
         self,
         position: Position,
+        passed_rows: int,
         keys: Sequence[NewParkedKey] = (),
         rows: Sequence[ParkedSeq] = (),
     ) -> None:
-        """Commit `position`, and with it what is parked on the way there.
+        """Commit `position`, `passed_rows` further on, and with it what is parked on the way.
 
         Raises LeaseLost when another relay has taken over; nothing is written then.
         """
         row = self._row(position)
         if keys or rows:
-            written = await outbox_cursor.advance_and_park(self._connection, row, keys, rows)
+            written = await outbox_cursor.advance_and_park(
+                self._connection, row, passed_rows, keys, rows
+            )
         else:
-            written = await outbox_cursor.advance(self._connection, row)
+            written = await outbox_cursor.advance(self._connection, row, passed_rows)
         if not written:
             raise LeaseLost(self._epoch)
         self._n += 1

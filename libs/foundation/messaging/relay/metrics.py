@@ -10,6 +10,7 @@ from libs.foundation.observability.metrics import (
     counter,
     counter_by,
     gauge,
+    gauge_by,
     histogram,
 )
 
@@ -37,8 +38,23 @@ TIMELINE: Final = gauge(
 PARKED_KEYS: Final = gauge("outbox_parked_keys", "Keys held back; set by the active relay.")
 BACKLOG_ROWS: Final = gauge("outbox_backlog_rows", "Unpublished rows, counted up to a limit.")
 OLDEST: Final = gauge("outbox_oldest_unpublished_seconds", "Age of the oldest unpublished row.")
+ROW_REQUEST_ROWS: Final = counter_by(
+    "relay_row_request_rows_total",
+    "Copies appended by replays, and marks forgotten, by what was asked.",
+    "verb",
+)
 HOUSEKEEPING_FAILED: Final = counter(
-    "relay_housekeeping_failures_total", "Rounds of making and dropping partitions that failed."
+    "relay_housekeeping_failures_total", "Chores of the database that failed; each is tried again."
+)
+CHORE_AGE: Final = gauge_by(
+    "upkeep_last_success_age_seconds",
+    "Time since a chore of the database last succeeded, whichever relay did it.",
+    "chore",
+)
+PARTITIONS_AHEAD: Final = gauge_by(
+    "partitions_ahead_seconds",
+    "For how long from now on a partitioned table takes rows; 0 when it refuses them.",
+    "table",
 )
 
 

@@ -22,6 +22,7 @@ from libs.foundation.messaging.relay.records import headers_of
 from libs.foundation.messaging.sql.outbox_windows import OutboxRow
 from libs.foundation.observability.logs import get_logger
 from libs.foundation.resilience.retry import Backoff
+from libs.foundation.runtime.interruption import interrupt
 from libs.foundation.settings import KafkaSettings
 
 _log: Final = get_logger(__name__)
@@ -159,9 +160,15 @@ class KafkaPublisher:
         """Send each lane up to its end or its first failure, and wait for every answer."""
         tasks = [asyncio.create_task(self._send_lane(lane, may_send)) for lane in lanes]
         pending = set(tasks)
-        while pending:
-            _, pending = await asyncio.wait(pending, timeout=_LOOK_S)
-            self._refuse_to_wait_for_ever(pending)
+        try:
+            while pending:
+                _, pending = await asyncio.wait(pending, timeout=_LOOK_S)
+                self._refuse_to_wait_for_ever(pending)
+        except asyncio.CancelledError:
+            # A drain that a broker holds up: what is under way is repeated by the next relay.
+            await interrupt(*pending)
+            await self.close()
+            raise
         results = await asyncio.gather(*tasks, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):

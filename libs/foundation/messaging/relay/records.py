@@ -13,7 +13,10 @@ _ODD_DIGITS: Final = b"13579bdf"
 
 
 def headers_of(row: OutboxRow) -> list[Header]:
-    """Return the headers of a row; commands have no sequence, untraced messages no traceparent."""
+    """Return the headers of a row; commands have no sequence, untraced messages no traceparent.
+
+    `replay` stands in copies that an operator asked for, and names the request.
+    """
     headers = [
         _SPEC_VERSION,
         ("ce_id", row.id),
@@ -28,6 +31,8 @@ def headers_of(row: OutboxRow) -> list[Header]:
         headers.append(("ce_sequence", b"%010d" % row.sequence))
     if row.traceparent is not None:
         headers.append(("traceparent", row.traceparent))
+    if row.replay_request is not None:
+        headers.append(("replay", row.replay_request))
     return headers
 
 

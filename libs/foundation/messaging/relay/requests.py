@@ -29,6 +29,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     epoch: int
     check_lease: Callable[[], None]
     rows_max: int
+    bytes_max: int
 
 
 async def next_request(connection: Connection) -> Request | None:
@@ -73,7 +74,9 @@ async def _release(desk: Desk, request: Request, topic: str, key: str) -> None:
     skips = request.verb == "skip"
     released = 0
     while True:
-        page = await outbox_parked.open_rows(desk.connection, topic, key, desk.rows_max)
+        page = await outbox_parked.open_rows(
+            desk.connection, topic, key, rows_max=desk.rows_max, bytes_max=desk.bytes_max
+        )
         skipped, rows = (page[:1], page[1:]) if skips else ([], page)
         skips = False
         held_back = await desk.publisher.publish(rows, desk.check_lease)

@@ -119,7 +119,10 @@ class Session:
         held_back = [*queued, *refused]
         async with asyncio.timeout(_WRITE_MAX_S):
             await cursor.advance(
-                window.after, parking.new_keys(refused), parking.rows_to_park(held_back)
+                window.after,
+                len(window.rows),
+                parking.new_keys(refused),
+                parking.rows_to_park(held_back),
             )
         self._reached(Step.ADVANCED)
         if refused:
@@ -149,6 +152,7 @@ class Session:
             epoch=self._lease.epoch,
             check_lease=self._lease.check,
             rows_max=self._settings.window_rows_max,
+            bytes_max=self._settings.window_bytes_max,
         )
         await requests.serve(desk, request)
         metrics.PARKED_KEYS.set(len(parked))

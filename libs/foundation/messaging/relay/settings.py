@@ -37,6 +37,8 @@ class RelaySettings(Struct, frozen=True, kw_only=True):
     """Mean pause between a standby's tries to take the lease."""
     request_poll_ms: Positive = 1_000
     """Pause between looks for operators' requests."""
+    replay_rows_max: Positive = 500
+    """Most rows that one step of a replay appends; Kafka has them before the next step."""
     blocked_retry_ms: Positive = 5_000
     """Pause before trying again when only a person can help."""
     progress_deadline_ms: Positive = 10_000
@@ -55,6 +57,8 @@ class RelaySettings(Struct, frozen=True, kw_only=True):
     """Age at which inbox partitions are dropped; longer than the topics' retention."""
     idempotency_kept_hours: Positive = 48
     """Age at which idempotency keys expire."""
+    finished_kept_hours: Annotated[int, Meta(ge=336)] = 2_160
+    """Age at which finished requests and resolved parked messages are deleted."""
 
     def __post_init__(self) -> None:
         if self.lease_renewal_ms * 3 > self.lease_ms:

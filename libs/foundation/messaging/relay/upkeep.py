@@ -1,8 +1,6 @@
-"""What runs beside the relay: measuring the backlog, making and dropping partitions."""
+"""What runs beside the relay, leading or not: measuring, and keeping the house in order."""
 
 import asyncio
-from collections.abc import Callable
-from time import monotonic
 from typing import Final
 
 import psycopg
@@ -10,24 +8,28 @@ import psycopg
 from libs.foundation.database.connections import Connection, open_connection
 from libs.foundation.messaging.definitions import Stopping
 from libs.foundation.messaging.relay import metrics
+from libs.foundation.messaging.relay.chores import keep_house
 from libs.foundation.messaging.relay.settings import RelaySettings
-from libs.foundation.messaging.sql import outbox_cursor, outbox_windows, partitions
-from libs.foundation.messaging.sql.partitions import Parent
+from libs.foundation.messaging.sql import (
+    outbox_cursor,
+    outbox_status,
+    outbox_windows,
+    upkeep_rounds,
+)
+from libs.foundation.messaging.status.partitions import partitions_of_all
 from libs.foundation.observability.logs import get_logger
 
 _log: Final = get_logger(__name__)
 
 _BACKLOG_ROWS_MAX: Final = 100_000
-_EXPIRED_ROWS_MAX: Final = 1_000
+_SCHEMA: Final = "messaging."
 
 
 class Upkeep:
-    """Measures in every process, also in standbys; keeps house only while it leads."""
+    """Runs in every relay: with the broker away none leads, and partitions must not run out."""
 
-    def __init__(self, settings: RelaySettings, is_leading: Callable[[], bool]) -> None:
+    def __init__(self, settings: RelaySettings) -> None:
         self._settings = settings
-        self._is_leading = is_leading
-        self._housekeeping_due_s = 0.0
 
     async def run(self, stopping: Stopping) -> None:
         """Run until stopping; a failure is counted and tried again in the next round."""
@@ -43,10 +45,8 @@ class Upkeep:
 
     async def _rounds(self, connection: Connection, stopping: Stopping) -> None:
         while not stopping.is_set():
+            await keep_house(connection, self._settings, await measure_partitions(connection))
             await measure(connection)
-            if self._is_leading() and monotonic() >= self._housekeeping_due_s:
-                await keep_house(connection, self._settings)
-                self._housekeeping_due_s = monotonic() + self._settings.housekeeping_ms / 1_000
             await self._pause(stopping)
 
     async def _pause(self, stopping: Stopping) -> None:
@@ -58,62 +58,27 @@ class Upkeep:
 
 
 async def measure(connection: Connection) -> None:
-    """Set the gauges of what is not published; without a cursor they keep their last value."""
+    """Set the gauges of what is not published, and of when chores last succeeded.
+
+    Without a cursor those of the outbox keep their last value.
+    """
+    for chore in await upkeep_rounds.ages(connection):
+        if chore.age_s is not None:
+            metrics.CHORE_AGE.of(chore.chore).set(chore.age_s)
     row = await outbox_cursor.latest(connection)
     if row is None:
         return
-    found = await outbox_windows.backlog(
-        connection, row.prev, row.cur, row.last_seq, rows_max=_BACKLOG_ROWS_MAX
+    found = await outbox_status.backlog(
+        connection, row.prev, row.cur, row.last_seq, _BACKLOG_ROWS_MAX
     )
-    metrics.BACKLOG_ROWS.set(found.rows)
-    metrics.OLDEST.set(found.oldest_s)
+    metrics.BACKLOG_ROWS.set(sum(each.rows for each in found))
+    metrics.OLDEST.set(max((each.oldest_s for each in found), default=0.0))
 
 
-async def keep_house(connection: Connection, settings: RelaySettings) -> None:
-    """Make partitions ahead, then drop what is old; each step stands alone."""
-    made = await partitions.make_ahead(connection, settings.partitions_ahead_hours)
-    dropped = [
-        *await _drop_all(connection, "outbox", settings.outbox_kept_hours),
-        *await _drop_all(connection, "outbox_cursor", settings.outbox_kept_hours),
-        *await _drop_all(connection, "inbox", settings.inbox_kept_hours),
-    ]
-    keys = await _expire_keys(connection, settings.idempotency_kept_hours)
-    buckets = await _expire_buckets(connection)
-    if made or dropped or keys or buckets:
-        _log.info(
-            "house_kept",
-            partitions_made=made,
-            dropped=dropped,
-            keys_expired=keys,
-            buckets_expired=buckets,
-        )
-
-
-async def _drop_all(connection: Connection, parent: Parent, keep_hours: int) -> list[str]:
-    """Drop old partitions one by one; stop at the first that is busy or still needed."""
-    dropped: list[str] = []
-    try:
-        while name := await partitions.drop_oldest(connection, parent, keep_hours):
-            dropped.append(name)
-    except psycopg.errors.LockNotAvailable:
-        _log.info("partition_busy", parent=parent)
-    except psycopg.errors.ObjectInUse as error:
-        metrics.HOUSEKEEPING_FAILED.inc()
-        _log.warning("partition_still_needed", parent=parent, error=str(error))
-    return dropped
-
-
-async def _expire_keys(connection: Connection, keep_hours: int) -> int:
-    expired = 0
-    while count := await partitions.expire_idempotency_keys(
-        connection, keep_hours, _EXPIRED_ROWS_MAX
-    ):
-        expired += count
-    return expired
-
-
-async def _expire_buckets(connection: Connection) -> int:
-    expired = 0
-    while count := await partitions.expire_quota_buckets(connection, _EXPIRED_ROWS_MAX):
-        expired += count
-    return expired
+async def measure_partitions(connection: Connection) -> dict[str, float]:
+    """Return, and show, for how many seconds from now each of our tables takes rows."""
+    found = await partitions_of_all(connection)
+    ahead_s = {table.name.removeprefix(_SCHEMA): table.ahead_s for table in found.tables}
+    for name, seconds in ahead_s.items():
+        metrics.PARTITIONS_AHEAD.of(name).set(seconds)
+    return ahead_s

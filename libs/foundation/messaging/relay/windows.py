@@ -112,7 +112,8 @@ class WindowReader:
             bytes_max=self._limits.window_bytes_max,
             backlog_rows_max=self._limits.backlog_rows_max,
         )
-        is_whole = sum(run.rows for run in runs) < self._limits.backlog_rows_max
+        rows = sum(run.rows for run in runs)
+        is_whole = rows < self._limits.backlog_rows_max and len(runs) < outbox_windows.RUNS_MAX
         return _Backlog(at.prev, cur, deque(windows_of(runs)), is_whole)
 
     async def _read_backlog(self, backlog: _Backlog) -> Window:

@@ -32,11 +32,12 @@ _INSERT: Final = """
     VALUES (%(id)s, %(owner)s::text, %(verb)s::text, %(topic)s::text, %(key)s::text,
         %(requested_by)s::text, %(reason)s::text)"""
 
+# Requests with a selection of rows take long and run beside the others: sql/row_requests.py.
 # SKIP LOCKED: another member of the same owner is at work on a locked request.
 _LOCK_NEXT: Final = """
     SELECT id, verb, topic, key, requested_by, outcome
     FROM messaging.operator_requests
-    WHERE owner = %(owner)s::text AND finished_at IS NULL
+    WHERE owner = %(owner)s::text AND finished_at IS NULL AND row_selection IS NULL
     ORDER BY requested_at, id
     LIMIT 1
     FOR UPDATE SKIP LOCKED"""

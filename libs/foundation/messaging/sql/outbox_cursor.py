@@ -70,9 +70,9 @@ _SERVER: Final = """
 # whose epoch is over finds no row and writes nothing.
 _ADVANCE: Final = """
     INSERT INTO messaging.outbox_cursor
-        (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline)
+        (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline, passed_rows)
     SELECT epoch, %(n)s, %(prev)s::pg_snapshot, %(cur)s::pg_snapshot, %(last_seq)s,
-        %(system_identifier)s, %(database_oid)s::bigint::oid, %(timeline)s
+        %(system_identifier)s, %(database_oid)s::bigint::oid, %(timeline)s, %(passed_rows)s
     FROM messaging.relay_leases WHERE name = 'outbox' AND epoch = %(epoch)s FOR SHARE"""
 
 # What is parked is copied in the statement that moves the cursor past it: partitions may be
@@ -88,16 +88,16 @@ _ADVANCE_AND_PARK: Final = """
             AS k (topic, key, reason)),
     parked_rows AS (
         INSERT INTO messaging.outbox_parked_rows (seq, id, aggregatetype, aggregateid, type, topic,
-            partition, source, sequence, occurred_at, traceparent, payload, error)
+            partition, source, sequence, occurred_at, traceparent, payload, error, replay_request)
         SELECT o.seq, o.id, o.aggregatetype, o.aggregateid, o.type, o.topic, o.partition, o.source,
-            o.sequence, o.occurred_at, o.traceparent, o.payload, p.error
+            o.sequence, o.occurred_at, o.traceparent, o.payload, p.error, o.replay_request
         FROM held, unnest(%(seqs)s::bigint[], %(errors)s::text[]) AS p (seq, error)
         CROSS JOIN LATERAL (
             SELECT * FROM messaging.outbox AS found WHERE found.seq = p.seq OFFSET 0) AS o)
     INSERT INTO messaging.outbox_cursor
-        (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline)
+        (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline, passed_rows)
     SELECT epoch, %(n)s, %(prev)s::pg_snapshot, %(cur)s::pg_snapshot, %(last_seq)s,
-        %(system_identifier)s, %(database_oid)s::bigint::oid, %(timeline)s
+        %(system_identifier)s, %(database_oid)s::bigint::oid, %(timeline)s, %(passed_rows)s
     FROM held"""
 
 _REANCHOR: Final = "SELECT messaging.reanchor_outbox(%(epoch)s)"
@@ -114,14 +114,18 @@ async def server(connection: Connection) -> Server:
     return (await fetch(connection, Server, _SERVER))[0]
 
 
-async def advance(connection: Connection, row: CursorRow) -> bool:
+async def advance(connection: Connection, row: CursorRow, passed_rows: int) -> bool:
     """Append `row`; False when its epoch no longer holds the lease."""
-    return await Transaction(connection).execute(_ADVANCE, **_columns(row)) == 1
+    appended = await Transaction(connection).execute(
+        _ADVANCE, passed_rows=passed_rows, **_columns(row)
+    )
+    return appended == 1
 
 
 async def advance_and_park(
     connection: Connection,
     row: CursorRow,
+    passed_rows: int,
     keys: Sequence[NewParkedKey],
     rows: Sequence[ParkedSeq],
 ) -> bool:
@@ -134,6 +138,7 @@ async def advance_and_park(
             reasons=[each.reason for each in keys],
             seqs=[each.seq for each in rows],
             errors=[each.error for each in rows],
+            passed_rows=passed_rows,
             **_columns(row),
         )
         == 1

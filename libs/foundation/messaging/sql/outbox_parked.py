@@ -23,10 +23,15 @@ _KEYS: Final = "SELECT topic, key FROM messaging.outbox_parked_keys"
 _OPEN_ROWS: Final = """
     SELECT seq, topic, partition, aggregateid, id::text, type, source,
         (occurred_at AT TIME ZONE 'UTC')::text, sequence, traceparent, payload,
-        date_part('epoch', parked_at)
-    FROM messaging.outbox_parked_rows
-    WHERE topic = %(topic)s::text AND aggregateid = %(key)s::text AND resolution IS NULL
-    ORDER BY seq LIMIT %(rows_max)s"""
+        date_part('epoch', parked_at), replay_request::text
+    FROM (
+        SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+            - octet_length(payload) AS bytes_before
+        FROM messaging.outbox_parked_rows
+        WHERE topic = %(topic)s::text AND aggregateid = %(key)s::text AND resolution IS NULL
+        ORDER BY seq LIMIT %(rows_max)s) AS page
+    WHERE bytes_before < %(bytes_max)s
+    ORDER BY seq"""
 
 _SETTLE: Final = """
     WITH held AS (
@@ -52,10 +57,13 @@ async def keys(connection: Connection) -> list[ParkedKey]:
     return await fetch(connection, ParkedKey, _KEYS)
 
 
-async def open_rows(connection: Connection, topic: str, key: str, rows_max: int) -> list[OutboxRow]:
-    """Return the first rows held back for a key, in order of seq."""
+async def open_rows(
+    connection: Connection, topic: str, key: str, *, rows_max: int, bytes_max: int
+) -> list[OutboxRow]:
+    """Return the first rows held back for a key, in order of seq; at least one if there is any."""
     cursor = raw_cursor(connection)
-    await cursor.execute(_OPEN_ROWS, {"topic": topic, "key": key, "rows_max": rows_max})
+    limits = {"rows_max": rows_max, "bytes_max": bytes_max}
+    await cursor.execute(_OPEN_ROWS, {"topic": topic, "key": key, **limits})
     return [OutboxRow(*row) for row in await cursor.fetchall()]
 
 

@@ -26,6 +26,7 @@ class OutboxRow(Struct, frozen=True, gc=False):
     traceparent: bytes | None
     payload: bytes
     written_at_s: float
+    replay_request: bytes | None = None  # The request that made this copy.
 
 
 class Run(Struct, frozen=True, gc=False):
@@ -47,6 +48,8 @@ class Page(Struct, frozen=True):
 # Between two rows of one run at most so many rows of other windows are read and thrown away,
 # which costs about as much as starting another run.
 RUN_GAP_ROWS_MAX: Final = 64
+# A plan is kept in memory: of a backlog scattered among rows of others only so much is planned.
+RUNS_MAX: Final = 50_000
 
 # Generic plans and no sequential scans: planning costs more than an idle poll, and no statement
 # here has a use for a scan of the history. Compiling a plan takes longer than running it.
@@ -78,7 +81,7 @@ _UNPUBLISHED: Final = """
 _COLUMNS: Final = """
     seq, topic, partition, aggregateid, id::text, type, source,
     (occurred_at AT TIME ZONE 'UTC')::text, sequence, traceparent, payload,
-    date_part('epoch', written_at)"""
+    date_part('epoch', written_at), replay_request::text"""
 
 # The limit stands before the sort: of a backlog only the first rows in any order are looked at,
 # enough to know that it is one.
@@ -105,7 +108,8 @@ _PLAN: Final = f"""
                 ORDER BY seq LIMIT %(backlog_rows_max)s) AS piece) AS spaced
         WINDOW so_far AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)) AS placed
     GROUP BY by_rows, by_bytes, run
-    ORDER BY 1"""  # noqa: S608  # Both names are literals of this module.
+    ORDER BY 1
+    LIMIT %(runs_max)s"""  # noqa: S608  # Both names are literals of this module.
 
 _READ_RUNS: Final = f"""
     SELECT {_COLUMNS} FROM unnest(%(first_seqs)s::bigint[], %(last_seqs)s::bigint[])
@@ -117,28 +121,6 @@ _READ_RUNS: Final = f"""
             AND pg_visible_in_snapshot(o.tid, %(cur)s::pg_snapshot)
         OFFSET 0) AS o
     ORDER BY seq"""  # noqa: S608  # Both names are literals of this module.
-
-# As _UNPUBLISHED, without the columns that only the relay may read: operators measure it too.
-_BACKLOG: Final = """
-    SELECT count(*) AS rows,
-        coalesce(date_part('epoch', clock_timestamp() - min(written_at)), 0) AS oldest_s
-    FROM (
-        SELECT written_at FROM (
-            SELECT seq, tid, written_at FROM messaging.outbox
-            WHERE tid >= pg_snapshot_xmax(%(prev)s::pg_snapshot)
-                AND tid < pg_snapshot_xmax(%(cur)s::pg_snapshot)
-                AND pg_visible_in_snapshot(tid, %(cur)s::pg_snapshot)
-            UNION ALL
-            SELECT late.* FROM pg_snapshot_xip(%(prev)s::pg_snapshot) AS open_then (tid)
-            CROSS JOIN LATERAL (
-                SELECT seq, tid, written_at FROM messaging.outbox AS o
-                WHERE o.tid = open_then.tid AND pg_visible_in_snapshot(o.tid, %(cur)s::pg_snapshot)
-                OFFSET 0) AS late
-            OFFSET 0) AS batch
-        WHERE seq > %(after_seq)s
-            AND (%(published_in)s::pg_snapshot IS NULL OR seq > %(last_seq)s
-                OR NOT pg_visible_in_snapshot(tid, %(published_in)s::pg_snapshot))
-        LIMIT %(rows_max)s) AS unpublished"""
 
 
 async def tune(connection: Connection) -> None:
@@ -184,7 +166,10 @@ async def plan(
     bytes_max: int,
     backlog_rows_max: int,
 ) -> list[Run]:
-    """Cut the first `backlog_rows_max` unpublished rows into runs, in order of seq."""
+    """Cut the first `backlog_rows_max` unpublished rows into runs, in order of seq.
+
+    As many runs as RUNS_MAX mean that there may be more.
+    """
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         _PLAN,
@@ -196,6 +181,7 @@ async def plan(
             "bytes_max": bytes_max,
             "backlog_rows_max": backlog_rows_max,
             "gap_rows_max": RUN_GAP_ROWS_MAX,
+            "runs_max": RUNS_MAX,
         },
     )
     return [
@@ -219,32 +205,6 @@ async def read_runs(
         },
     )
     return [OutboxRow(*row) for row in await cursor.fetchall()]
-
-
-class Backlog(Struct, frozen=True):
-    """What is not published; `rows` stops counting at the limit that was asked for."""
-
-    rows: int
-    oldest_s: float
-
-
-async def backlog(
-    connection: Connection, prev: str, cur: str | None, last_seq: int, *, rows_max: int
-) -> Backlog:
-    """Measure what a cursor has not passed; `cur` and `last_seq` as in a cursor row."""
-    now = await snapshot(connection)
-    found = await fetch(
-        connection,
-        Backlog,
-        _BACKLOG,
-        prev=prev,
-        cur=now,
-        after_seq=0,
-        published_in=cur,
-        last_seq=last_seq,
-        rows_max=rows_max,
-    )
-    return found[0]
 
 
 def raw_cursor(connection: Connection) -> AsyncCursor[tuple[Any, ...]]:

@@ -13,19 +13,24 @@ _MAKE_DAILY: Final = """
     SELECT messaging.make_inbox_partitions(now(), %(days)s::int)"""
 _DROP: Final = """
     SELECT messaging.drop_old_partition(%(parent)s::text, %(keep_hours)s * interval '1 hour')"""
-_EXPIRE: Final = """
+_EXPIRE_KEYS: Final = """
     SELECT web.expire_idempotency_keys(%(keep_hours)s * interval '1 hour', %(rows_max)s::int)"""
+_EXPIRE_FINISHED: Final = """
+    SELECT messaging.expire_finished(%(keep_hours)s * interval '1 hour', %(rows_max)s::int)"""
 
 _EXPIRE_BUCKETS: Final = """
     SELECT web.expire_quota_buckets(%(rows_max)s::int)"""
 
 
-async def make_ahead(connection: Connection, hours: int) -> int:
-    """Make what is missing for the next `hours`, and return how many were made."""
-    made = 0
-    for parent in ("outbox", "outbox_cursor"):
-        made += (await fetch(connection, int, _MAKE_HOURLY, parent=parent, hours=hours))[0]
-    return made + (await fetch(connection, int, _MAKE_DAILY, days=-(-hours // 24) + 1))[0]
+async def make_ahead(connection: Connection, parent: Parent, hours: int) -> int:
+    """Make what is missing for the next `hours`, and return how many were made.
+
+    Waits for no writer, since tables are attached; raises LockNotAvailable when the table is
+    locked altogether, or another one makes partitions at this moment.
+    """
+    if parent == "inbox":
+        return (await fetch(connection, int, _MAKE_DAILY, days=-(-hours // 24) + 1))[0]
+    return (await fetch(connection, int, _MAKE_HOURLY, parent=parent, hours=hours))[0]
 
 
 async def drop_oldest(connection: Connection, parent: Parent, keep_hours: int) -> str | None:
@@ -39,7 +44,13 @@ async def drop_oldest(connection: Connection, parent: Parent, keep_hours: int) -
 
 async def expire_idempotency_keys(connection: Connection, keep_hours: int, rows_max: int) -> int:
     """Delete up to `rows_max` idempotency keys that are over `keep_hours` old."""
-    found = await fetch(connection, int, _EXPIRE, keep_hours=keep_hours, rows_max=rows_max)
+    found = await fetch(connection, int, _EXPIRE_KEYS, keep_hours=keep_hours, rows_max=rows_max)
+    return found[0]
+
+
+async def expire_finished(connection: Connection, keep_hours: int, rows_max: int) -> int:
+    """Delete finished requests and resolved parked messages, up to `rows_max` of each."""
+    found = await fetch(connection, int, _EXPIRE_FINISHED, keep_hours=keep_hours, rows_max=rows_max)
     return found[0]
 
 

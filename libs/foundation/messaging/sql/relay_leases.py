@@ -7,14 +7,15 @@ from libs.foundation.database.transaction import Transaction, fetch
 
 _TAKE: Final = """
     UPDATE messaging.relay_leases
-    SET epoch = epoch + 1, holder = %(holder)s::text,
+    SET epoch = epoch + 1, holder = %(holder)s::text, renewed_at = clock_timestamp(),
         expires_at = clock_timestamp() + %(lease_ms)s * interval '1 millisecond'
     WHERE name = 'outbox' AND expires_at < clock_timestamp()
     RETURNING epoch"""
 
 _RENEW: Final = """
     UPDATE messaging.relay_leases
-    SET expires_at = clock_timestamp() + %(lease_ms)s * interval '1 millisecond'
+    SET expires_at = clock_timestamp() + %(lease_ms)s * interval '1 millisecond',
+        renewed_at = clock_timestamp()
     WHERE name = 'outbox' AND epoch = %(epoch)s"""
 
 _RELEASE: Final = """

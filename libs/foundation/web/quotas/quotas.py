@@ -38,6 +38,8 @@ _STATEMENTS: Final = metrics.counter(
 )
 _random: Final = SystemRandom()
 _log: Final = get_logger(__name__)
+# Buckets fill by themselves: an end does not wait long for a database that is away.
+_SETTLED_S: Final = 2.0
 
 
 class _Seat(Struct, eq=False):
@@ -116,7 +118,7 @@ class Quotas:
 
     async def settled(self) -> None:
         """Wait until no bucket is being asked."""
-        await self._asking.flushed()
+        await self._asking.flushed(_SETTLED_S)
 
     def _seated(self, principal: Principal) -> _Seat:
         quota = self._quotas[principal.kind]

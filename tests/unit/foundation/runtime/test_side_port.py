@@ -37,7 +37,7 @@ class Rig:
     async def start(self) -> None:
         self._running = asyncio.create_task(self.process.run_until_stopped(self._work()))
         async with asyncio.timeout(10):
-            while self.process.phase is not Phase.RUNNING:
+            while self.process.phase is not Phase.ACCEPTING:
                 await asyncio.sleep(0)
 
     async def end(self) -> None:
@@ -115,9 +115,18 @@ async def test_each_failing_check_gives_its_reason_and_one_that_raises_hides_non
 
 async def test_a_drain_asked_for_here_turns_readiness_red_and_ends_the_work(rig: Rig) -> None:
     await rig.start()
-    assert await rig.get("/drainz") == (200, {"phase": "running", "draining": False})
+    status, before = await rig.get("/drainz")
+    assert (status, before["phase"], before["draining"]) == (200, "accepting", False)
 
-    assert await rig.post_drain() == (202, {"phase": "draining", "draining": True})
+    status, after = await rig.post_drain()
+    assert status == 202
+    assert (after["phase"], after["draining"], after["reason"]) == (
+        "draining",
+        True,
+        "POST /drainz",
+    )
+    assert after["waiting_for"] == ["Rig._work"]
+    assert 0 < after["left_s"] <= 5
 
     async with asyncio.timeout(10):
         await rig.process.stopping.wait()
@@ -133,7 +142,7 @@ async def test_a_web_page_cannot_drain_the_process(rig: Rig) -> None:
     status, _ = await rig.post_drain(Origin="https://elsewhere.example")
 
     assert status == 403
-    assert rig.process.phase is Phase.RUNNING
+    assert rig.process.phase is Phase.ACCEPTING
 
 
 async def test_another_machine_cannot_drain_the_process() -> None:

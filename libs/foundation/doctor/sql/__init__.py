@@ -1,0 +1,1 @@
+"""What the doctor asks of PostgreSQL's own catalogues."""

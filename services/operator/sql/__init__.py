@@ -1,1 +1,0 @@
-"""The statements of the `orderly` command that no other process runs."""
