@@ -56,6 +56,8 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     app.command(outbox)
 
     payments = App("payments", help="Payments and their provider.")
-    payments.command(PaymentsCommands(environ, console).reconcile)
+    payments_commands = PaymentsCommands(environ, console)
+    payments.command(payments_commands.reconcile)
+    payments.command(payments_commands.settle)
     app.command(payments)
     return app
