@@ -6,6 +6,7 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from libs.domain.orders.routes.placing import PlacingRoute
+from libs.domain.payments.routes.webhooks import WebhookRoute
 from libs.foundation.database.connections import Pool
 from libs.foundation.web.cursors import SECRET_BYTES_MIN, Cursors
 from libs.foundation.web.group_commit import GroupCommitSettings
@@ -19,4 +20,5 @@ def openapi() -> str:
     """Return the document, formatted for people who compare two of them."""
     placing = PlacingRoute(_CLOSED, GroupCommitSettings())
     endpoints = endpoints_of(_CLOSED, placing, Cursors("." * SECRET_BYTES_MIN))
-    return msgspec.json.format(described(endpoints), indent=2).decode() + "\n"
+    document = described(endpoints, [WebhookRoute(_CLOSED, {}).endpoint()])
+    return msgspec.json.format(document, indent=2).decode() + "\n"

@@ -72,6 +72,9 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     order_id: str
     amount: int
     live: bool
+    captured: int = 0
+    released: int = 0
+    refunded: int = 0
 
 
 class Database(Struct, frozen=True, kw_only=True):

@@ -103,7 +103,7 @@ def _inner(
     return application(
         endpoints,
         public=[
-            openapi_route(described(endpoints)),
+            openapi_route(described(endpoints, [webhooks])),
             *problem_routes(PROBLEMS),
             *(reference_routes(_TITLE) if settings.reference_page else ()),
             public_route(webhooks, problems, deadline_ms=settings.deadline_ms),
@@ -134,9 +134,9 @@ def _webhooks(settings: ApiSettings, pool: Pool) -> PublicEndpoint:
     return WebhookRoute(pool, signatures).endpoint()
 
 
-def described(endpoints: Sequence[Endpoint]) -> bytes:
+def described(endpoints: Sequence[Endpoint], public: Sequence[PublicEndpoint]) -> bytes:
     """Return the OpenAPI document of the API."""
-    return describe(_TITLE, build().version, endpoints, PROBLEMS)
+    return describe(_TITLE, build().version, endpoints, public, PROBLEMS)
 
 
 def endpoints_of(pool: Pool, placing: PlacingRoute, cursors: Cursors) -> tuple[Endpoint, ...]:

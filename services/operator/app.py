@@ -60,7 +60,9 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     app.command(outbox)
 
     payments = App("payments", help="Payments and their provider.")
-    payments.command(PaymentsCommands(environ, console).reconcile)
+    payments_commands = PaymentsCommands(environ, console)
+    payments.command(payments_commands.reconcile)
+    payments.command(payments_commands.settle)
     app.command(payments)
 
     add_operations(app, environ, console)

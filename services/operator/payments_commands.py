@@ -1,4 +1,4 @@
-"""`orderly payments`: asks for a comparison with the payment provider, and shows what differs."""
+"""`orderly payments`: asks for a comparison with the provider, or to settle what it left open."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -8,6 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from libs.domain.payments import manual
+from libs.domain.payments.operation import OperationState
 from libs.domain.payments.reconciliation import OWNER, VERB, Difference
 from libs.domain.payments.sql import reconciliations
 from libs.domain.payments.sql.reconciliations import Reconciliation
@@ -20,16 +22,18 @@ from services.operator.requests import (
     EXIT_WAITING,
     Wish,
     ask,
+    ask_and_wait,
     outcome_of,
     was_refused,
 )
 from services.operator.settings import DatabaseAccess, load_access
+from services.operator.sql import operations
 
 EXIT_DIFFERENT: Final = 4
 
 
 class PaymentsCommands:
-    """The comparison itself is made by a payments worker, which alone talks to the provider."""
+    """A payments worker compares and settles: it alone talks to the provider."""
 
     def __init__(self, environ: Mapping[str, str], console: Console) -> None:
         self._environ = environ
@@ -55,6 +59,39 @@ class PaymentsCommands:
         if was_refused(outcome):
             return EXIT_REFUSED
         return EXIT_DIFFERENT if differences else EXIT_FINISHED
+
+    async def settle(
+        self,
+        operation: UUID,
+        *,
+        reason: str,
+        by: str | None = None,
+        by_hand: bool = False,
+        sure: bool = False,
+        wait_s: float = 30.0,
+    ) -> int:
+        """Settle an operation that was left to a person; without --sure it is only shown.
+
+        The provider is asked first, and its word decides. With --by-hand a person's counts where
+        it has none: a release or return was done there by hand, all else was never executed.
+        """
+        access = load_access(DatabaseAccess, self._environ)
+        verb = manual.BY_HAND if by_hand else manual.ASK_AGAIN
+        wish = Wish(owner=manual.OWNER, verb=verb, key=str(operation), reason=reason, by=by)
+        async with connected(access) as connection:
+            seen = await operations.read(connection, operation)
+            if seen is None or seen.state != OperationState.MANUAL:
+                is_ = "not there" if seen is None else seen.state
+                self._console.print(f"operation {operation} is {is_}: nothing to settle")
+                return EXIT_REFUSED
+            self._console.print(
+                f"order {seen.order_id}: {seen.kind} {seen.amount_minor} {seen.currency} at"
+                f" {seen.provider}, first tried {seen.first_attempt_at}, left open: {seen.outcome}"
+            )
+            if not sure:
+                self._console.print("nothing was asked for; --sure does it")
+                return EXIT_FINISHED
+            return await ask_and_wait(connection, wish, wait_s=wait_s, console=self._console)
 
     def _print(
         self, request_id: UUID, outcome: str | None, differences: Sequence[Difference]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 
@@ -16,13 +16,30 @@ _SETTLED_S: Final = 60.0
 _IN_FLIGHT: Final = """
     SELECT count(*) FROM orders.orders WHERE status = 'pending'
     UNION ALL SELECT count(*) FROM payments.operations
-        WHERE state IN ('queued', 'sent', 'accepted', 'unknown')"""
-_CONFIRMED: Final = """
-    SELECT id::text, total_minor FROM orders.orders
-    WHERE status = 'confirmed' AND total_minor > 0"""
+        WHERE state IN ('queued', 'sent', 'accepted', 'unknown')
+    UNION ALL SELECT count(*) FROM orders.shipments
+        WHERE state = 'awaiting_capture' OR (stock_sent AND NOT stock_done)
+    UNION ALL SELECT count(*) FROM orders.refunds
+        WHERE state = 'pending' OR (stock_sent AND NOT stock_done)"""
+# By what was shipped and refunded, not by the copies that orders keep of the payment's amounts.
+_MONEY: Final = """
+    SELECT o.id::text, CASE o.status WHEN 'confirmed' THEN o.total_minor ELSE 0 END AS held,
+        coalesce((SELECT sum(amount_minor) FROM orders.shipments
+            WHERE order_id = o.id AND state = 'released'), 0)::bigint AS captured,
+        coalesce((SELECT sum(amount_minor) FROM orders.refunds
+            WHERE order_id = o.id AND state = 'succeeded'), 0)::bigint AS refunded
+    FROM orders.orders AS o"""
 _RESERVED_TWICE: Final = """
     SELECT 'reserved twice ' || reference FROM inventory.movements WHERE kind = 'reserve'
     GROUP BY reference, sku HAVING count(*) > 1"""
+
+
+class Sums(NamedTuple):
+    """The money of one order in minor units; a whole order is in one shipment."""
+
+    held: int = 0
+    captured: int = 0
+    refunded: int = 0
 
 
 async def settled(stack: RunningStack) -> None:
@@ -49,7 +66,7 @@ async def balanced(stack: RunningStack) -> list[str]:
         *(f"not in Kafka: {id_}" for id_ in written - published),
         *(f"not in the outbox: {id_}" for id_ in published - written),
         *_broken_sequences(records),
-        *_money_differences(dict(_rows(url, _CONFIRMED)), ledger),
+        *_money_differences({id_: Sums(*row) for id_, *row in _rows(url, _MONEY)}, ledger),
     ]
 
 
@@ -72,16 +89,18 @@ def _broken_sequences(records: Sequence[Record]) -> Iterator[str]:
         last[aggregate] = record.sequence
 
 
-def _money_differences(confirmed: Mapping[str, int], ledger: Sequence[LedgerEntry]) -> list[str]:
-    held: defaultdict[str, list[int]] = defaultdict(list)
+def _money_differences(orders: Mapping[str, Sums], ledger: Sequence[LedgerEntry]) -> list[str]:
+    there: defaultdict[str, Sums] = defaultdict(Sums)
     for entry in ledger:
-        if entry.live:
-            held[entry.order_id].append(entry.amount)
-    wanted = {order_id: [total] for order_id, total in confirmed.items()}
+        sums = there[entry.order_id]
+        open_ = entry.amount - entry.captured - entry.released if entry.live else 0
+        there[entry.order_id] = Sums(
+            sums.held + open_, sums.captured + entry.captured, sums.refunded + entry.refunded
+        )
     return [
-        f"{order_id}: held {held.get(order_id)}, confirmed {wanted.get(order_id)}"
-        for order_id in held.keys() | wanted.keys()
-        if held.get(order_id) != wanted.get(order_id)
+        f"{order_id}: the provider has {there[order_id]}, orders {orders.get(order_id)}"
+        for order_id in there.keys() | orders.keys()
+        if there[order_id] != orders.get(order_id)
     ]
 
 

@@ -1,7 +1,7 @@
 """A shop's checkout: sells, places and follows the orders of one customer over the public API."""
 
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ class Rejection(Struct, frozen=True, kw_only=True):
 class PaymentSeen(Struct, frozen=True, kw_only=True):
     status: str
     authorised: dict[str, Any]
+    captured: dict[str, Any]
     returned: dict[str, Any]
 
 
@@ -112,6 +113,21 @@ class Shop:
             f"/v1/orders/{order.id}/cancellation",
             {"reason": "customer_request"},
             **{"If-Match": f'"v{order.version}"'},
+        )
+
+    async def ship(self, order: Order) -> Order:
+        """Ship all that is open, and wait until it is paid."""
+        asked = await self.post(f"/v1/orders/{order.id}/shipments", {}, **{"If-Match": "*"})
+        assert asked.status_code == 201, asked.text
+        return await self.until(order, "shipped")
+
+    async def refund(self, order: Order, content: Mapping[str, object]) -> httpx.Response:
+        path = f"/v1/orders/{order.id}/refunds"
+        return await self.post(path, content, **{"If-Match": "*"})
+
+    async def until(self, order: Order, status: str) -> Order:
+        return await eventually(
+            lambda: self.read(order.id), lambda seen: seen.status == status, within_s=SETTLED_S
         )
 
     async def read(self, order_id: str) -> Order:

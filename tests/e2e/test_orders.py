@@ -14,6 +14,9 @@ from tests.e2e.stack import RunningStack
 # Waiting for a test that has the stack for itself counts as time of the test that waits.
 pytestmark = pytest.mark.timeout(300)
 
+PART = {"reason": "goodwill", "adjustment": {"amount": 100, "currency": "EUR"}}
+ALL = {"reason": "return", "restock": True}
+
 
 async def test_an_order_is_confirmed_with_stock_reserved_and_money_held(
     shop: Shop, provider: Provider
@@ -145,7 +148,7 @@ async def test_customers_see_their_own_orders_only(shop: Shop, stack: RunningSta
 async def test_the_books_balance_after_orders_of_every_kind(
     shop: Shop, own_stack: RunningStack
 ) -> None:
-    skus = [await shop.sell(price=price, pieces=8) for price in (0, 999, 2_000)]
+    skus = [await shop.sell(price=price, pieces=30) for price in (0, 999, 2_000)]
     tokens = ("tok_good", "tok_good", "tok_decline_card_declined")
 
     await asyncio.gather(
@@ -154,12 +157,21 @@ async def test_the_books_balance_after_orders_of_every_kind(
             for number in range(90)
         ]
     )
-    for order in (await shop.settled())[::5]:
+    confirmed = [order for order in await shop.settled() if order.status == "confirmed"]
+    for order in confirmed[::3]:
         await shop.cancel(order)
+    shipped = await asyncio.gather(*[shop.ship(order) for order in confirmed[1::3]])
+    paid = [order for order in shipped if order.payment.captured["amount"] > 0]
+    refunded = [
+        await shop.refund(order, ALL if number % 2 else PART) for number, order in enumerate(paid)
+    ]
 
     assert await balanced(own_stack) == []
+    assert {answer.status_code for answer in refunded} == {201}
     assert {order.status for order in await shop.orders()} == {
         "confirmed",
         "rejected",
         "cancelled",
+        "shipped",
+        "refunded",
     }

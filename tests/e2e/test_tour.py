@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from tests.e2e.books import balanced
 from tests.e2e.stack import RunningStack
 
 TOUR: Final = Path(__file__).parents[2] / "docs" / "tour.md"
@@ -24,10 +25,10 @@ def steps() -> list[tuple[str, list[str]]]:
     ]
 
 
-async def test_the_tour_leads_where_it_says(stack: RunningStack, tmp_path: Path) -> None:
+async def test_the_tour_leads_where_it_says(own_stack: RunningStack, tmp_path: Path) -> None:
     taken = steps()
 
-    outputs = await walk(stack, [commands for commands, _ in taken], tmp_path)
+    outputs = await walk(own_stack, [commands for commands, _ in taken], tmp_path)
 
     assert len(outputs) == len(taken) > 12
     missing = [
@@ -37,6 +38,7 @@ async def test_the_tour_leads_where_it_says(stack: RunningStack, tmp_path: Path)
         if not expected(line).search(output)
     ]
     assert missing == []
+    assert await balanced(own_stack) == []
 
 
 async def walk(stack: RunningStack, commands: list[str], folder: Path) -> list[str]:

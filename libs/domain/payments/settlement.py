@@ -25,7 +25,7 @@ from libs.domain.payments.provider import (
 
 TIMED_OUT: Final = "timed_out"
 # A refusal of these leaves our money where the plan does not want it: a person must look.
-_MUST_SUCCEED: Final = frozenset({Kind.RELEASE, Kind.RETURN})
+MUST_SUCCEED: Final = frozenset({Kind.RELEASE, Kind.RETURN})
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ def _moved(payment: Payment, operation: Operation, done: Succeeded) -> Payment:
 
 
 def _declined(case: _Case, code: str) -> Change:
-    if case.operation.kind in _MUST_SUCCEED:
+    if case.operation.kind in MUST_SUCCEED:
         return _manual(case, code)
     return _nothing_done(case, _closed(case.operation, OperationState.DECLINED, code))
 

@@ -1,4 +1,4 @@
-"""What the payments worker runs: its consumer, dispatcher, webhooks and reconciliation."""
+"""What the payments worker runs: its consumer, and beside it all that talks to the provider."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +10,7 @@ from libs.domain.payments.consumers import CONSUMER
 from libs.domain.payments.dispatcher import Dispatcher
 from libs.domain.payments.reconciler import Reconciler
 from libs.domain.payments.settings import PaymentsSettings
+from libs.domain.payments.settler import Settler
 from libs.domain.payments.simulator_provider import SimulatorProvider
 from libs.domain.payments.webhook_reader import WebhookReader
 from libs.foundation.database.connections import Pool
@@ -29,12 +30,14 @@ async def dispatching(pool: Pool, settings: PaymentsSettings) -> AsyncGenerator[
         dispatcher = Dispatcher(pool, provider, settings.dispatch)
         reader = WebhookReader(pool, provider, settings.webhooks, settings.dispatch)
         reconciler = Reconciler(pool, provider, settings.reconciliation, settings.dispatch)
+        settler = Settler(pool, provider, settings.dispatch, settings.reconciliation)
         yield (
             dispatcher.run,
             dispatcher.observe,
             reader.run,
             reader.keep_house,
             reconciler.run,
+            settler.run,
         )
 
 

@@ -35,6 +35,11 @@ _REFUSALS_BY_HEADER: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+def template_of(path: str) -> str:
+    """Return the path with the bare names of its parameters."""
+    return _PARAMETER_TYPE.sub("}", path)
+
+
 class Call:
     """One authenticated request; whatever it reads is checked, or refused as malformed."""
 
@@ -162,8 +167,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def template(self) -> str:
-        """The path with the bare names of its parameters."""
-        return _PARAMETER_TYPE.sub("}", self.path)
+        return template_of(self.path)
 
     @property
     def conditional(self) -> bool:

@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from libs.foundation.web.endpoint import Endpoint
-from libs.foundation.web.openapi_answers import answers, headers_described
+from libs.foundation.web.openapi_answers import answers, headers_described, public_answers
 from libs.foundation.web.problem_types import Catalogue
+from libs.foundation.web.public import Proof, PublicEndpoint
 from libs.foundation.web.refusals import FieldError
 from libs.foundation.web.reply import JSON
 
@@ -29,16 +30,23 @@ _HEADERS: Final[Mapping[str, tuple[str, Any]]] = {
 _REQUIRED_HEADERS: Final = frozenset({"Idempotency-Key"})
 _DESCRIPTION: Final = (
     "Errors are problem details (RFC 9457); the last part of their `type` is a stable code.\n"
-    "Every POST needs an Idempotency-Key; a change of something that exists needs If-Match."
+    "Every POST with a bearer token needs an Idempotency-Key; a change of something that exists"
+    " needs If-Match."
 )
 # Python's patterns end with \\Z, those of JSON Schema with $; both as JSON writes them.
 _PYTHON_END: Final = rb"\\Z"
 _SCHEMA_END: Final = b"$"
 
 
-def describe(title: str, version: str, endpoints: Sequence[Endpoint], problems: Catalogue) -> bytes:
+def describe(
+    title: str,
+    version: str,
+    endpoints: Sequence[Endpoint],
+    public: Sequence[PublicEndpoint],
+    problems: Catalogue,
+) -> bytes:
     """Return the document as JSON; schemas come from the structs that decode and encode."""
-    types = _types(endpoints)
+    types = _types(endpoints, public)
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     of_type = dict(zip(map(repr, types), schemas, strict=True))
     ids = {f"{each.method} {each.template}": _operation_id(each) for each in endpoints}
@@ -47,6 +55,10 @@ def describe(title: str, version: str, endpoints: Sequence[Endpoint], problems: 
         operation = _operation(endpoint, of_type, components)
         operation["responses"] = answers(endpoint, of_type, problems, ids)
         paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = operation
+    for each in public:
+        operation = _public_operation(each, of_type)
+        operation["responses"] = public_answers(each, of_type, problems)
+        paths.setdefault(each.template, {})[each.method.lower()] = operation
     for query in {each.query.__name__ for each in endpoints if each.query is not None}:
         del components[query]
     document = {
@@ -57,20 +69,20 @@ def describe(title: str, version: str, endpoints: Sequence[Endpoint], problems: 
         "components": {
             "schemas": {**components, "Problem": _problem_schema()},
             "headers": headers_described(),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                **{each.proof.name: _security_scheme(each.proof) for each in public},
+            },
         },
     }
     return msgspec.json.encode(document, order="sorted").replace(_PYTHON_END, _SCHEMA_END)
 
 
-def _types(endpoints: Iterable[Endpoint]) -> list[Any]:
-    found: dict[str, Any] = {repr(FieldError): FieldError}
-    for endpoint in endpoints:
-        of_endpoint = (endpoint.body, endpoint.query, *endpoint.answers.values())
-        for each in (*of_endpoint, *endpoint.path_types.values()):
-            if each is not None:
-                found[repr(each)] = each
-    return list(found.values())
+def _types(endpoints: Iterable[Endpoint], public: Iterable[PublicEndpoint]) -> list[Any]:
+    found: list[Any] = [FieldError, *(endpoint.query for endpoint in endpoints)]
+    for endpoint in (*endpoints, *public):
+        found += (endpoint.body, *endpoint.answers.values(), *endpoint.path_types.values())
+    return list({repr(each): each for each in found if each is not None}.values())
 
 
 def _operation(
@@ -99,12 +111,44 @@ def _operation(
     return operation
 
 
-def _operation_id(endpoint: Endpoint) -> str:
+def _public_operation(endpoint: PublicEndpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "operationId": _operation_id(endpoint),
+        "tags": [endpoint.template.split("/")[2]],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "security": [{endpoint.proof.name: []}],
+        "parameters": [
+            *_path_parameters(endpoint, schemas),
+            *(
+                _header(name, meaning, _TEXT, required=True)
+                for name, meaning in endpoint.proof.made_of.items()
+            ),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": schemas[repr(endpoint.body)]}},
+        },
+    }
+
+
+def _security_scheme(proof: Proof) -> dict[str, Any]:
+    return {
+        "type": "apiKey",
+        "in": "header",
+        "name": proof.header,
+        "description": proof.meaning,
+    }
+
+
+def _operation_id(endpoint: Endpoint | PublicEndpoint) -> str:
     words = re.findall(r"[a-z0-9]+", endpoint.template)
     return "_".join([endpoint.method.lower(), *words])
 
 
-def _path_parameters(endpoint: Endpoint, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+def _path_parameters(
+    endpoint: Endpoint | PublicEndpoint, schemas: dict[str, Any]
+) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -120,15 +164,21 @@ def _path_parameters(endpoint: Endpoint, schemas: dict[str, Any]) -> list[dict[s
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [
-        {
-            "name": header,
-            "in": "header",
-            "required": header in _REQUIRED_HEADERS,
-            "description": _HEADERS[header][0],
-            "schema": _HEADERS[header][1],
-        }
+        _header(header, *_HEADERS[header], required=header in _REQUIRED_HEADERS)
         for header in endpoint.request_headers
     ]
+
+
+def _header(
+    name: str, description: str, schema: Mapping[str, Any], *, required: bool
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "description": description,
+        "schema": schema,
+    }
 
 
 def _query(endpoint: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,11 +1,12 @@
 """What an operation may answer, by status: contents, problems with their codes, headers, links."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from libs.foundation.web.endpoint import Endpoint
 from libs.foundation.web.problem_types import Catalogue, ProblemType
+from libs.foundation.web.public import PublicEndpoint
 from libs.foundation.web.reply import JSON, PROBLEM_JSON
 
 _ANSWER_TEXTS: Final = {200: "Done", 201: "Created", 202: "Accepted", 204: "Done"}
@@ -19,8 +20,10 @@ _OF_EVERY_ENDPOINT: Final = (
     "internal-error",
     "overloaded",
 )
+_OF_EVERY_PUBLIC_ENDPOINT: Final = ("internal-error", "overloaded")
 _OF_PATHS: Final = ("not-found",)
-_OF_BODIES: Final = ("content-too-large", "unsupported-media-type")
+_OF_RAW_BODIES: Final = ("content-too-large",)
+_OF_BODIES: Final = (*_OF_RAW_BODIES, "unsupported-media-type")
 _OF_CHANGES: Final = ("outcome-unknown",)
 HEADERS: Final[Mapping[str, tuple[str, Any]]] = {
     "Accept": ("The media type a body must have.", {"type": "string"}),
@@ -78,11 +81,23 @@ def answers(
             "description": "The caller has this version",
             "headers": _headers(["ETag"], _common(endpoint)),
         }
-    by_status: dict[int, list[ProblemType]] = {}
-    for code in codes(endpoint):
-        by_status.setdefault(problems[code].status, []).append(problems[code])
-    for status, types in by_status.items():
-        found[str(status)] = _problem(endpoint, status, types)
+    found |= _problems(codes(endpoint), problems, _common(endpoint))
+    return dict(sorted(found.items()))
+
+
+def public_answers(
+    endpoint: PublicEndpoint, schemas: Mapping[str, Any], problems: Catalogue
+) -> dict[str, Any]:
+    """Return the answers of an operation without quotas and negotiation by status."""
+    found: dict[str, Any] = {
+        str(int(status)): {
+            "description": _ANSWER_TEXTS[status],
+            "headers": {},
+            "content": {JSON: {"schema": schemas[repr(type_)]}},
+        }
+        for status, type_ in endpoint.answers.items()
+    }
+    found |= _problems(public_codes(endpoint), problems, ())
     return dict(sorted(found.items()))
 
 
@@ -93,6 +108,16 @@ def codes(endpoint: Endpoint) -> list[str]:
         found += _OF_PATHS
     if endpoint.body is not None:
         found += _OF_BODIES
+    if endpoint.method not in _SAFE:
+        found += _OF_CHANGES
+    return list(dict.fromkeys(found))
+
+
+def public_codes(endpoint: PublicEndpoint) -> list[str]:
+    """Return every code a public endpoint may answer with, each once."""
+    found = [*_OF_EVERY_PUBLIC_ENDPOINT, *_OF_RAW_BODIES, *endpoint.refusals]
+    if "{" in endpoint.path:
+        found += _OF_PATHS
     if endpoint.method not in _SAFE:
         found += _OF_CHANGES
     return list(dict.fromkeys(found))
@@ -127,10 +152,16 @@ def _answer(
     return answer
 
 
-def _problem(endpoint: Endpoint, status: int, types: Iterable[ProblemType]) -> dict[str, Any]:
-    types = list(types)
+def _problems(codes: Iterable[str], problems: Catalogue, common: tuple[str, ...]) -> dict[str, Any]:
+    by_status: dict[int, list[ProblemType]] = {}
+    for code in codes:
+        by_status.setdefault(problems[code].status, []).append(problems[code])
+    return {str(status): _problem(status, types, common) for status, types in by_status.items()}
+
+
+def _problem(status: int, types: Sequence[ProblemType], common: tuple[str, ...]) -> dict[str, Any]:
     required = _REQUIRED_BY_STATUS.get(status, ())
-    optional = (*_OPTIONAL_BY_STATUS.get(status, ()), *_common(endpoint))
+    optional = (*_OPTIONAL_BY_STATUS.get(status, ()), *common)
     return {
         "description": "\n".join(f"- `{each.code}`: {each.meaning}" for each in types),
         "headers": _headers(required, optional),

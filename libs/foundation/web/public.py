@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from msgspec import Struct
 
+from libs.foundation.web.endpoint import template_of
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.reply import Reply, response
 
@@ -23,12 +24,36 @@ class RawCall(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Proof(Struct, frozen=True, kw_only=True):
+    """How a caller without a token proves who it is: a header, made of others and the body."""
+
+    name: str
+    header: str
+    meaning: str
+    made_of: Mapping[str, str] = {}  # The other headers it needs, by what they hold.
+
+
 class PublicEndpoint(Struct, frozen=True, kw_only=True):
-    """One row: a route that nobody is authenticated for before its handler."""
+    """One row: a route that nobody is authenticated for before its handler.
+
+    `body`, `path_types`, `answers` (a type per status) and `refusals` describe it to readers, as
+    those of an endpoint do.
+    """
 
     method: str
     path: str
     handle: Callable[[RawCall], Awaitable[Reply]]
+    proof: Proof
+    summary: str
+    description: str
+    answers: Mapping[int, Any]
+    body: Any
+    path_types: Mapping[str, Any] = {}
+    refusals: tuple[str, ...] = ()
+
+    @property
+    def template(self) -> str:
+        return template_of(self.path)
 
 
 def public_route(

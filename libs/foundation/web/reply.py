@@ -36,11 +36,6 @@ def not_modified(etag: str) -> Reply:
     return Reply(status=HTTPStatus.NOT_MODIFIED, body=b"", headers={"ETag": etag})
 
 
-def private(answer: Reply) -> Reply:
-    """Forbid caches to keep an answer that only its caller may see."""
-    return replace(answer, headers={**answer.headers, "Cache-Control": "private, no-store"})
-
-
 def replayed(stored: Reply) -> Reply:
     """Mark a stored answer that is sent again; its own bytes and headers stay as they were."""
     return replace(stored, headers={**stored.headers, **_REPLAYED})

@@ -1,15 +1,27 @@
 """Checks signed webhooks (Standard Webhooks 1.0): HMAC-SHA256 over id, time and raw body."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from libs.foundation.errors import ErrorKind
 from libs.foundation.redaction import Secret
+from libs.foundation.web.public import Proof
 from libs.foundation.web.refusals import HttpRefusal
 
+SIGNED: Final = Proof(
+    name="webhook",
+    header="webhook-signature",
+    meaning="Standard Webhooks 1.0: `v1,` and the base64 of an HMAC-SHA256 over"
+    " `webhook-id.webhook-timestamp.body` by the shared secret; several stand between spaces.",
+    made_of={
+        "webhook-id": "The webhook's own id, the same in each repeat.",
+        "webhook-timestamp": "When it was sent, in seconds since 1970; at most 300 s away.",
+    },
+)
 # The standard's own time tolerance, 300 s either way, is the library's.
-_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_HEADERS: Final = (*SIGNED.made_of, SIGNED.header)
 
 
 class WebhookSignatureInvalid(HttpRefusal):

@@ -20,7 +20,12 @@ Operation = tuple[str, str, dict[str, Any]]
 
 
 async def operations(api: Api) -> list[Operation]:
-    """Return method, path and description of every route, from the table that routes them."""
+    """Return method, path and description of every route that wants a token."""
+    return [each for each in await every_operation(api) if "bearer" in each[2]["security"][0]]
+
+
+async def every_operation(api: Api) -> list[Operation]:
+    """Return those for signed callers, too, from the table that routes them."""
     paths = (await api.client.get("/openapi.json")).json()["paths"]
     return [
         (method.upper(), path, described)
@@ -87,6 +92,16 @@ async def test_no_route_lets_anybody_in_without_a_token_or_without_a_scope(
 
         assert (stranger.status_code, nobody.status_code) == (401, 403), path
         assert stranger.headers["www-authenticate"] == "Bearer"
+
+
+async def test_only_a_signed_webhook_is_let_in_without_a_token(shared_api: Api) -> None:
+    signed = [
+        (method, path, list(described["security"][0]))
+        for method, path, described in await every_operation(shared_api)
+        if "bearer" not in described["security"][0]
+    ]
+
+    assert signed == [("POST", "/v1/payment-webhooks/{provider}", ["webhook"])]
 
 
 async def test_every_route_with_an_id_answers_for_anothers_order_as_for_none(api: Api) -> None:

@@ -96,7 +96,7 @@ async def test_every_answer_of_a_deprecated_endpoint_tells_its_end(
 
 def test_the_description_marks_a_deprecated_endpoint() -> None:
     document: dict[str, Any] = json.loads(
-        describe("Things", "1", ENDPOINTS, catalogue(WEB_PROBLEMS))
+        describe("Things", "1", ENDPOINTS, [], catalogue(WEB_PROBLEMS))
     )
 
     old = document["paths"]["/v1/old-things/{name}"]["get"]

@@ -22,6 +22,8 @@ EVERY_ANSWER: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "private, no-store",
 }
+KEPT: Final = [EVERY_ANSWER["cache-control"]]
+STOCK: Final = ("/v1/stock/TEE", "/v1/stock/TEE/movements")
 
 
 @asynccontextmanager
@@ -122,6 +124,15 @@ async def test_what_is_not_refused_has_its_headers_too(database: Database, tmp_p
     assert answers["options of a list"].headers["allow"] == "GET, HEAD, OPTIONS, POST"
     assert answers["replayed"].headers["idempotent-replayed"] == "true"
     assert not any("access-control" in name for each in answers.values() for name in each.headers)
+
+
+async def test_nothing_that_is_read_is_kept_by_a_cache(api: Api) -> None:
+    path = await cancelled_order(api)
+
+    for read in ("/v1/orders", path, f"{path}/timeline", "/v1/products/TEE", *STOCK):
+        answer = await api.get(read)
+
+        assert (answer.status_code, answer.headers.get_list("cache-control")) == (200, KEPT), read
 
 
 def without_quota(answer: httpx.Response) -> dict[str, str]:

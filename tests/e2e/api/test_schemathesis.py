@@ -19,6 +19,8 @@ from tests.e2e.api.conftest import api_process, product
 CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
 # For a longer run: `make fuzz`.
 EXAMPLES_MAX: Final = os.environ.get("ORDERLY_FUZZ_EXAMPLES", "5")
+# Whoever signs with it is believed; nothing that is generated is signed.
+SECRET: Final = "whsec_c2VjcmV0IG9mIG5vIGdlbmVyYXRlZCB3ZWJob29r"
 SEED: Final = os.environ.get("ORDERLY_FUZZ_SEED", "20261126")
 
 
@@ -27,7 +29,8 @@ SEED: Final = os.environ.get("ORDERLY_FUZZ_SEED", "20261126")
 async def test_every_answer_to_generated_requests_is_documented(
     database: Database, tmp_path: Path
 ) -> None:
-    async with api_process(database, tmp_path) as (_, port):
+    settings = {"API_SIMULATOR_WEBHOOK_SECRETS": SECRET}
+    async with api_process(database, tmp_path, settings) as (_, port):
         url = f"http://127.0.0.1:{port}"
         token = Callers(tmp_path).token("staff-1", "staff")
         await stock_the_shop(url, token)

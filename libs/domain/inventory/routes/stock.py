@@ -21,7 +21,7 @@ from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Call, Endpoint
 from libs.foundation.web.idempotency import once
 from libs.foundation.web.refusals import NotFound
-from libs.foundation.web.reply import Reply, private, reply
+from libs.foundation.web.reply import Reply, reply
 from libs.foundation.web.text import Text200, normalise
 
 READ: Final = "stock:read"
@@ -137,7 +137,7 @@ class StockRoutes:
             reserved=level.reserved,
             available=level.available,
         )
-        return private(reply(200, view))
+        return reply(200, view)
 
     async def movements(self, call: Call) -> Reply:
         sku, query = _sku(call), call.query(MovementQuery)
@@ -153,7 +153,7 @@ class StockRoutes:
             items=[_view(row) for row in shown],
             next_cursor=self._cursors.sign(scope, str(shown[-1].id)) if more else None,
         )
-        return private(reply(200, content))
+        return reply(200, content)
 
     async def adjust(self, call: Call) -> Reply:
         sku, wanted = _sku(call), await call.content(_DECODER)

@@ -32,7 +32,7 @@ from libs.foundation.web.conditions import etag
 from libs.foundation.web.cursors import Cursors
 from libs.foundation.web.endpoint import Call, Endpoint
 from libs.foundation.web.idempotency import once
-from libs.foundation.web.reply import Reply, not_modified, private, reply
+from libs.foundation.web.reply import Reply, not_modified, reply
 
 CANCEL: Final = "orders:cancel"
 _NEWEST: Final = UUID(int=2**128 - 1)
@@ -101,7 +101,7 @@ class OrderRoutes:
             view = await read_order_and_contact(tx, call.path("order_id", UUID), call.principal)
         if call.has(view.version):
             return not_modified(etag(view.version))
-        return private(_reply(view))
+        return _reply(view)
 
     async def list(self, call: Call) -> Reply:
         query = call.query(OrderQuery)
@@ -120,7 +120,7 @@ class OrderRoutes:
             items=[order_view(row, for_customer=is_customer(call.principal)) for row in shown],
             next_cursor=self._cursors.sign(scope, str(shown[-1].id)) if more else None,
         )
-        return private(reply(200, content))
+        return reply(200, content)
 
     async def timeline(self, call: Call) -> Reply:
         order_id = call.path("order_id", UUID)
@@ -138,7 +138,7 @@ class OrderRoutes:
             items=[timeline_entry_view(row, for_customer=for_customer) for row in shown],
             next_cursor=self._cursors.sign(scope, str(shown[-1].sequence)) if more else None,
         )
-        return private(reply(200, content))
+        return reply(200, content)
 
     async def cancel(self, call: Call) -> Reply:
         wanted = await call.content(_CANCELLATION)

@@ -22,7 +22,7 @@ from libs.foundation.database.transaction import Transaction, transaction
 from libs.foundation.web.conditions import etag
 from libs.foundation.web.endpoint import Call, Endpoint
 from libs.foundation.web.idempotency import once
-from libs.foundation.web.reply import Reply, private, reply
+from libs.foundation.web.reply import Reply, reply
 from libs.foundation.web.text import Text500, normalise
 
 REFUND: Final = "orders:refund"
@@ -150,7 +150,7 @@ class RefundRoutes:
         async with transaction(self._pool) as tx:
             order = await read_order(tx, order_id, call.principal)
         found = shown_part(order, order.refunds, call.path("refund_id", UUID), "refund")
-        return private(reply(200, found, ETag=etag(order.version)))
+        return reply(200, found, ETag=etag(order.version))
 
     async def retry(self, call: Call) -> Reply:
         require_staff(call.principal)

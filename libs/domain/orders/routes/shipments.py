@@ -16,7 +16,7 @@ from libs.foundation.database.transaction import Transaction, transaction
 from libs.foundation.web.conditions import etag
 from libs.foundation.web.endpoint import Call, Endpoint
 from libs.foundation.web.idempotency import once
-from libs.foundation.web.reply import Reply, private, reply
+from libs.foundation.web.reply import Reply, reply
 
 SHIP: Final = "orders:ship"
 _PATH: Final = "/v1/orders/{order_id:uuid}/shipments"
@@ -73,7 +73,7 @@ class ShipmentRoutes:
         async with transaction(self._pool) as tx:
             order = await read_order(tx, order_id, call.principal)
         found = shown_part(order, order.shipments, call.path("shipment_id", UUID), "shipment")
-        return private(reply(200, found, ETag=etag(order.version)))
+        return reply(200, found, ETag=etag(order.version))
 
 
 async def _requested(tx: Transaction, call: Call) -> Reply:

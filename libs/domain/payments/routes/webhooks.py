@@ -2,18 +2,30 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Any, Final
 
+from msgspec import Meta, Struct
+
+from libs.domain.payments.provider_names import SIMULATOR
 from libs.domain.payments.sql import webhooks
 from libs.foundation.database.connections import Pool
 from libs.foundation.database.transaction import transaction
 from libs.foundation.web.public import PublicEndpoint, RawCall
 from libs.foundation.web.refusals import MalformedRequest, NotFound
 from libs.foundation.web.reply import Reply, reply
-from libs.foundation.web.webhook_signatures import WebhookSignatures
+from libs.foundation.web.webhook_signatures import (
+    SIGNED,
+    WebhookSignatureInvalid,
+    WebhookSignatures,
+)
 
 PATH: Final = "/v1/payment-webhooks/{provider:str}"
 _EVENT_ID_MAX: Final = 255
+_Provider = Annotated[str, Meta(examples=[SIMULATOR])]
+
+
+class WebhookStored(Struct, frozen=True, kw_only=True):
+    """Nothing but the status says it: stored now, or before."""
 
 
 class WebhookRoute:
@@ -24,7 +36,19 @@ class WebhookRoute:
         self._signatures = signatures
 
     def endpoint(self) -> PublicEndpoint:
-        return PublicEndpoint(method="POST", path=PATH, handle=self._receive)
+        return PublicEndpoint(
+            method="POST",
+            path=PATH,
+            handle=self._receive,
+            proof=SIGNED,
+            summary="Tell what became of a payment operation",
+            description="For payment providers. A repeat is answered alike and changes nothing; the"
+            " body is that of the provider, read after the answer.",
+            answers={HTTPStatus.OK: WebhookStored},
+            body=dict[str, Any],
+            path_types={"provider": _Provider},
+            refusals=("malformed-request", WebhookSignatureInvalid.code),
+        )
 
     async def _receive(self, call: RawCall) -> Reply:
         """Store it durably and answer; a repeat is answered alike and changes nothing."""
@@ -37,4 +61,4 @@ class WebhookRoute:
             raise MalformedRequest("the webhook's id is not printable text of 255 characters")
         async with transaction(self._pool) as tx:
             await webhooks.store(tx, provider, event_id, call.body)
-        return reply(HTTPStatus.OK, {})
+        return reply(HTTPStatus.OK, WebhookStored())

@@ -54,7 +54,7 @@ _RESOLVE: Final = """
         AS changed (key, state, provider_reference, first_attempt_at, next_at, possibly_executed,
             outcome, target_reference)
     WHERE operation.key = changed.key
-        AND operation.state <> ALL('{succeeded,declined,failed,manual}')"""
+        AND operation.state <> ALL('{succeeded,declined,failed}')"""
 
 _QUEUED: Final = (
     "key",
@@ -113,7 +113,7 @@ async def orders(tx: Transaction, provider: str, keys: Sequence[UUID]) -> dict[U
 
 
 async def resolve(tx: Transaction, operations: Sequence[Operation]) -> None:
-    """Write outcomes; a resolved operation never changes again."""
+    """Write outcomes; an operation that is over never changes again."""
     if operations:
         await tx.execute(_RESOLVE, **_columns(operations, _RESOLVED))
 
