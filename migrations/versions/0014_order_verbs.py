@@ -15,6 +15,9 @@ ALTER TABLE messaging.operator_requests DROP CONSTRAINT operator_requests_verb_c
 ALTER TABLE messaging.operator_requests ADD CONSTRAINT operator_requests_verb_check
     CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover', 'reconcile', 'replay',
         'forget', 'stop', 'resend_step', 'cancel', 'reject')) NOT VALID;
+-- Whoever decides has looked at a version: on another one the decision is refused.
+ALTER TABLE messaging.operator_requests ADD COLUMN expected_version bigint;
+GRANT INSERT (expected_version) ON messaging.operator_requests TO orderly_operator;
 
 CREATE VIEW web.idempotency_locations AS
     SELECT principal, method, route, key, status, created_at, headers->>'Location' AS location
@@ -34,6 +37,7 @@ ALTER TABLE messaging.operator_requests DROP CONSTRAINT operator_requests_verb_c
 ALTER TABLE messaging.operator_requests ADD CONSTRAINT operator_requests_verb_check
     CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover', 'reconcile', 'replay',
         'forget', 'stop'));
+ALTER TABLE messaging.operator_requests DROP COLUMN expected_version;
 DROP VIEW web.idempotency_locations;
 REVOKE INSERT ON orders.cancellations FROM orderly_worker_orders;
 """

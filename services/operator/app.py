@@ -67,6 +67,10 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     order = App("order", help="One order: where it is, and why it is stuck.")
     order_commands = OrderCommands(environ, console)
     order.command(order_commands.show)
+    order.command(order_commands.list)
+    order.command(order_commands.resend_step)
+    order.command(order_commands.cancel)
+    order.command(order_commands.reject)
     app.command(order)
 
     add_operations(app, environ, console)

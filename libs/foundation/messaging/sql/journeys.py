@@ -144,7 +144,7 @@ _PARKED_KEYS: Final = """
         SELECT consumer AS owner, key FROM messaging.parked_keys
         UNION ALL
         SELECT 'outbox-relay', key FROM messaging.outbox_parked_keys) AS held
-    WHERE key COLLATE "C" > %(after)s::text
+    WHERE key COLLATE "C" > %(after)s::text AND key ~ %(shape)s::text
     ORDER BY key COLLATE "C", owner
     LIMIT %(rows_max)s"""
 
@@ -222,6 +222,10 @@ async def keys_of_trace(
     )
 
 
-async def parked_keys(connection: Connection, after: str, rows_max: int) -> list[ParkedKey]:
-    """Return parked keys behind `after`, in the order of the keys."""
-    return await fetch(connection, ParkedKey, _PARKED_KEYS, after=after, rows_max=rows_max)
+async def parked_keys(
+    connection: Connection, shape: str, after: str, rows_max: int
+) -> list[ParkedKey]:
+    """Return parked keys behind `after` that the regular expression fits, in their order."""
+    return await fetch(
+        connection, ParkedKey, _PARKED_KEYS, shape=shape, after=after, rows_max=rows_max
+    )
