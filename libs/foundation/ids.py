@@ -1,6 +1,6 @@
 """Identifiers: UUIDv7, made in the application, sortable by the millisecond they were made in."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,3 +23,10 @@ def is_time_ordered(identifier: UUID) -> bool:
 def first_id_at(moment: datetime) -> UUID:
     """Return the smallest UUIDv7-shaped value of `moment`: a bound for ranges, never an id."""
     return UUID(int=int(moment.timestamp() * 1_000) << _TIMESTAMP_SHIFT_BITS)
+
+
+def time_of(identifier: UUID) -> datetime | None:
+    """Return when a UUIDv7 was made; None for any other id."""
+    if not is_time_ordered(identifier):
+        return None
+    return datetime.fromtimestamp((identifier.int >> _TIMESTAMP_SHIFT_BITS) / 1_000, UTC)

@@ -9,6 +9,7 @@ from libs.foundation.database import migrate
 from libs.foundation.version import build
 from services.operator.consumers_commands import ConsumersCommands
 from services.operator.installation_commands import InstallationCommands
+from services.operator.order_commands import OrderCommands
 from services.operator.outbox_commands import OutboxCommands
 from services.operator.parked_commands import ParkedCommands
 from services.operator.payments_commands import PaymentsCommands
@@ -64,6 +65,15 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     payments.command(payments_commands.reconcile)
     payments.command(payments_commands.settle)
     app.command(payments)
+
+    order = App("order", help="One order: where it is, and why it is stuck.")
+    order_commands = OrderCommands(environ, console)
+    order.command(order_commands.show)
+    order.command(order_commands.list)
+    order.command(order_commands.resend_step)
+    order.command(order_commands.cancel)
+    order.command(order_commands.reject)
+    app.command(order)
 
     add_operations(app, environ, console)
     return app

@@ -28,6 +28,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     key: str | None = None
     reason: str
     by: str | None = None
+    expected_version: int | None = None
 
 
 async def ask(connection: Connection, wish: Wish) -> UUID:
@@ -43,6 +44,7 @@ async def ask(connection: Connection, wish: Wish) -> UUID:
             key=wish.key,
             requested_by=wish.by or getuser(),
             reason=wish.reason,
+            expected_version=wish.expected_version,
         )
     return request_id
 

@@ -28,7 +28,7 @@ from libs.domain.orders.saga import (
     pay_or_confirm,
     unchanged,
 )
-from libs.domain.orders.timeline import Entry
+from libs.domain.orders.timeline import SYSTEM, Actor, Entry
 
 _SUPERSEDED: Final = "superseded"
 _TIMED_OUT: Final = "timed_out"
@@ -83,6 +83,13 @@ def on_payment_declined(situation: Situation, answer: PaymentDeclined, at: datet
     return without_flags(_reject(situation, rejection, at), (PAYMENT_UNRESOLVED,), at)
 
 
+def reject(situation: Situation, actor: Actor, at: datetime) -> Decision:
+    """Let a person give a pending order up, as the saga does when time has run out."""
+    rejection = Rejection(reason=RejectionReason.TIMED_OUT)
+    rejected = _reject(situation, rejection, at, actor)
+    return without_flags(rejected, (PAYMENT_UNRESOLVED,), at)
+
+
 def on_stock_released(situation: Situation, answer: StockReleased, at: datetime) -> Decision:
     saga = situation.saga
     require(answer.release_id == saga.release_id, answer, f"no release {answer.release_id}")
@@ -104,10 +111,12 @@ def on_payment_reduced(situation: Situation, answer: PaymentReduced, at: datetim
     return without_flags(finished, (PAYMENT_UNRESOLVED,), at)
 
 
-def _reject(situation: Situation, rejection: Rejection, at: datetime) -> Decision:
+def _reject(
+    situation: Situation, rejection: Rejection, at: datetime, actor: Actor = SYSTEM
+) -> Decision:
     order, event = situation.order.reject(rejection, at)
     saga, commands = compensate(situation.saga, order.total_minor, at)
-    entry = Entry(event=event, reason=rejection.reason.value)
+    entry = Entry(event=event, actor=actor, reason=rejection.reason.value)
     rejected = Decision(order=order, saga=saga, entries=(entry,), commands=commands)
     return without_flags(rejected, (STEP_LATE,), at)
 

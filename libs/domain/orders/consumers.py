@@ -20,6 +20,7 @@ from libs.contracts.payments import (
     RefundFailed,
     RefundSucceeded,
 )
+from libs.domain.orders.operator_verbs import VERBS
 from libs.domain.orders.use_cases.authorise_payments import authorise_payments
 from libs.domain.orders.use_cases.confirm_orders import confirm_orders
 from libs.domain.orders.use_cases.finish_compensations import finish_reductions, finish_releases
@@ -56,4 +57,5 @@ CONSUMER: Final = ConsumerDefinition(
         Route(RefundFailed, fail_refunds),
         Route(StockReturned, record_stock_returned),
     ),
+    verbs=VERBS,
 )

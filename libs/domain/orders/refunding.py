@@ -65,7 +65,7 @@ def request_refund(
         refundable = order.money(max(0, situation.refundable_minor))
         raise RefundExceedsRefundable(order.id, refundable)
     version = order.next_version()
-    commands = _commands(order, refund)
+    commands = commands_of(order, refund)
     if commands:
         refund = replace(refund, late_at=at + REFUND_LATE_AFTER)
     decision = replace(
@@ -201,12 +201,13 @@ def _counted(lines: Sequence[Line], refunded: Sequence[RefundedLine]) -> tuple[L
     )
 
 
-def _commands(order: Order, refund: Refund) -> tuple[Command, ...]:
-    items = stock_items((line.sku, line.quantity) for line in refund.lines if line.restock)
+def commands_of(order: Order, refund: Refund) -> tuple[Command, ...]:
+    """Return what asks for what is open of a refund, the same however often it is sent."""
     commands: tuple[Command, ...] = ()
     if refund.pending:
         commands = (_payment(order, refund),)
-    if items:
+    if refund.stock_sent and not refund.stock_done:
+        items = stock_items((line.sku, line.quantity) for line in refund.lines if line.restock)
         back = ReturnStock(order_id=order.id, refund_id=refund.id, items=items)
         commands = (*commands, back)
     return commands

@@ -45,10 +45,23 @@ def request_shipment(situation: Situation, actor: Actor, at: datetime) -> tuple[
     ).stepped(order, Entry(event=shipment.requested(order, at), actor=actor))
     if shipment.released:
         return _hand_over(decision, situation, shipment, at), shipment
-    capture = CapturePayment(
+    return replace(decision, commands=(capture_of(order, shipment),)), shipment
+
+
+def capture_of(order: Order, shipment: Shipment) -> CapturePayment:
+    """Return what asks for the money of a shipment, the same however often it is sent."""
+    return CapturePayment(
         order_id=order.id, shipment_id=shipment.id, amount=order.money(shipment.amount_minor)
     )
-    return replace(decision, commands=(capture,)), shipment
+
+
+def leaving_of(situation: Situation, shipment: Shipment) -> ShipStock:
+    """Return what lets the pieces of a shipment leave, the same however often it is sent."""
+    return ShipStock(
+        order_id=situation.order.id,
+        shipment_id=shipment.id,
+        items=_items(situation, shipment),
+    )
 
 
 def release_shipment(
@@ -149,9 +162,7 @@ def _hand_over(
     order = decision.order.next_version()
     decision = decision.stepped(order, Entry(event=released.handed_over(order, at)))
     if released.stock_sent:
-        items = _items(situation, released)
-        command = ShipStock(order_id=order.id, shipment_id=released.id, items=items)
-        decision = replace(decision, commands=(command,))
+        decision = replace(decision, commands=(leaving_of(situation, released),))
     return ship_order(decision, situation, at)
 
 

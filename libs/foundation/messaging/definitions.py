@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from libs.foundation.database.connections import Pool
 from libs.foundation.database.transaction import Transaction
@@ -43,8 +43,27 @@ class Route(Generic[M]):
         self.handler = handler
 
 
+class Asked(Protocol):
+    """What an operator asks about one key, who, and on which version it was decided."""
+
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def requested_by(self) -> str: ...
+    @property
+    def expected_version(self) -> int | None: ...
+
+
+# Does what is asked within the transaction, and tells what came of it; raises to refuse it.
+Verb = Callable[[Transaction, Asked], Awaitable[str]]
+_NO_VERBS: Final[Mapping[str, Verb]] = {}
+
+
 class ConsumerDefinition:
-    """A consumer: its name is its Kafka group id and the `consumer` of its inbox rows."""
+    """A consumer: its name is its Kafka group id and the `consumer` of its inbox rows.
+
+    `verbs` are what operators may ask of it beside retrying and skipping what it has parked.
+    """
 
     def __init__(
         self,
@@ -52,10 +71,12 @@ class ConsumerDefinition:
         topics: Sequence[ConsumedTopic],
         decoders: Mapping[str, BodyDecoder],
         routes: Sequence[Route[Any]],
+        verbs: Mapping[str, Verb] = _NO_VERBS,
     ) -> None:
         self.name = name
         self.topics = tuple(topics)
         self.decoders = decoders
+        self.verbs = verbs
         handlers = {route.contract: route.handler for route in routes}
         # By the type that travels: an older version goes to the handler of what it is read as.
         self.handlers = {

@@ -1,4 +1,4 @@
-"""Executes what operators ask for parked keys: retry, or skip the first message and go on."""
+"""Executes what operators ask of a consumer: about its parked keys, and by verbs of its own."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from libs.foundation.messaging import parking
 from libs.foundation.messaging.consumer.metrics import PARKED_AGE_SECONDS, PARKED_KEYS
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
 from libs.foundation.messaging.consumer.traces import message_span
-from libs.foundation.messaging.definitions import ConsumerDefinition
+from libs.foundation.messaging.definitions import ConsumerDefinition, Verb
 from libs.foundation.messaging.poison import Verdict, error_code, error_text, judge
 from libs.foundation.messaging.sql import operator_requests as requests
 from libs.foundation.messaging.sql import parked
@@ -88,6 +88,9 @@ class RequestRunner:
         self, connection: Connection, tx: Transaction, request: requests.Request
     ) -> str | None:
         """Return the outcome, or None while the queue has more than this step took."""
+        verb = self._definition.verbs.get(request.verb)
+        if verb is not None:
+            return await self._decide(connection, verb, request)
         topic, key, consumer = request.topic, request.key, self._definition.name
         if topic is None or key is None or request.verb not in _VERBS:
             return "refused: a consumer retries or skips the messages of one topic and key"
@@ -108,6 +111,16 @@ class RequestRunner:
             return None
         await parked.release_key(tx, consumer, topic, key)
         return "finished: the queue is empty and the key flows again"
+
+    async def _decide(self, connection: Connection, verb: Verb, request: requests.Request) -> str:
+        """Let the verb decide in a savepoint; what it refuses leaves nothing behind."""
+        try:
+            async with transaction(connection) as tx:
+                return f"finished: {await verb(tx, request)}"
+        except Exception as error:
+            if judge(error) is Verdict.ENVIRONMENT:
+                raise
+            return f"refused: {error_code(error)}: {error_text(error)}"
 
     async def _retry(self, connection: Connection, message: parked.OpenMessage) -> Exception | None:
         """Handle one message in a savepoint; return what stands against it."""

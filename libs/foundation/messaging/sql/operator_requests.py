@@ -17,6 +17,7 @@ class Request(Struct, frozen=True, kw_only=True):
     topic: str | None
     key: str | None
     requested_by: str
+    expected_version: int | None
     outcome: str | None
 
 
@@ -28,14 +29,15 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 _INSERT: Final = """
-    INSERT INTO messaging.operator_requests (id, owner, verb, topic, key, requested_by, reason)
+    INSERT INTO messaging.operator_requests
+        (id, owner, verb, topic, key, requested_by, reason, expected_version)
     VALUES (%(id)s, %(owner)s::text, %(verb)s::text, %(topic)s::text, %(key)s::text,
-        %(requested_by)s::text, %(reason)s::text)"""
+        %(requested_by)s::text, %(reason)s::text, %(expected_version)s::bigint)"""
 
 # Requests with a selection of rows take long and run beside the others: sql/row_requests.py.
 # SKIP LOCKED: another member of the same owner is at work on a locked request.
 _LOCK_NEXT: Final = """
-    SELECT id, verb, topic, key, requested_by, outcome
+    SELECT id, verb, topic, key, requested_by, expected_version, outcome
     FROM messaging.operator_requests
     WHERE owner = %(owner)s::text AND finished_at IS NULL AND row_selection IS NULL
     ORDER BY requested_at, id
@@ -54,7 +56,7 @@ _PROGRESS: Final = """
     SELECT finished_at, outcome FROM messaging.operator_requests WHERE id = %(id)s"""
 
 
-async def insert(
+async def insert(  # noqa: PLR0913  # One for each column.
     tx: Transaction,
     *,
     request_id: UUID,
@@ -64,8 +66,9 @@ async def insert(
     key: str | None,
     requested_by: str,
     reason: str,
+    expected_version: int | None = None,
 ) -> None:
-    """Ask `owner`, a consumer or the relay, to act."""
+    """Ask `owner`, a consumer or the relay, to act; on this version only, if one is given."""
     await tx.execute(
         _INSERT,
         id=request_id,
@@ -75,6 +78,7 @@ async def insert(
         key=key,
         requested_by=requested_by,
         reason=reason,
+        expected_version=expected_version,
     )
 
 
