@@ -75,7 +75,7 @@ UNDO = """
 DELETE FROM messaging.operator_requests WHERE verb IN ('replay', 'forget', 'stop');
 ALTER TABLE messaging.operator_requests DROP CONSTRAINT operator_requests_verb_check;
 ALTER TABLE messaging.operator_requests ADD CONSTRAINT operator_requests_verb_check
-    CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover', 'reconcile'));
+    CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover', 'reconcile')) NOT VALID;
 DROP FUNCTION messaging.step_row_request, messaging.expire_finished;
 DROP VIEW messaging.outbox_sizes;
 DROP TABLE messaging.upkeep_rounds;

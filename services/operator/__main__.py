@@ -23,8 +23,9 @@ _EXIT_CANNOT_START: Final = 78  # EX_CONFIG.
 def main() -> None:
     # Libraries say in their log what the command says better, or is about to try again.
     logging.basicConfig(handlers=[logging.NullHandler()])
-    # Lines are never wrapped or coloured by content: their words are searched and piped.
-    console = Console(highlight=False, soft_wrap=True)
+    # Lines are never wrapped or coloured by content: their words are searched and piped. What
+    # looks like markup in a key or an error is shown as it is.
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     try:
         build_app(os.environ, console)()
     except SettingsError as error:

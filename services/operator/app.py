@@ -7,6 +7,7 @@ from rich.console import Console
 
 from libs.foundation.database import migrate
 from libs.foundation.version import build
+from services.operator.audit_commands import AuditCommands
 from services.operator.consumers_commands import ConsumersCommands
 from services.operator.installation_commands import InstallationCommands
 from services.operator.order_commands import OrderCommands
@@ -49,9 +50,17 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     parked = App("parked", help="Messages that were set aside.")
     parked_commands = ParkedCommands(environ, console)
     parked.command(parked_commands.list)
+    parked.command(parked_commands.show)
     parked.command(parked_commands.retry)
     parked.command(parked_commands.skip)
+    parked.command(parked_commands.resume)
     app.command(parked)
+
+    audit = App("audit", help="What operators have asked for.")
+    audit_commands = AuditCommands(environ, console)
+    audit.command(audit_commands.list)
+    audit.command(audit_commands.show)
+    app.command(audit)
 
     outbox = App("outbox", help="The outbox and its relay.")
     outbox_commands = OutboxCommands(environ, console)

@@ -87,12 +87,12 @@ class ConsumersCommands:
             self._console.print(found.broker_problem)
         rows: list[tuple[str, ...]] = []
         for each in found.consumers:
-            parked = f"{each.parked_keys}, stopped?" if each.parking_stopped else each.parked_keys
+            stopped = ", parking stopped" if each.parking_stopped else ""
             common = (
                 output.number(each.members),
                 output.rate(each.finished_per_s),
                 output.seconds(each.drain_s),
-                str(parked),
+                f"{each.parked_keys}{stopped}",
             )
             if each.topics is None:
                 rows.append((each.name, "-", output.UNKNOWN, output.UNKNOWN, *common))

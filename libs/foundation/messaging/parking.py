@@ -1,5 +1,6 @@
 """Sets messages aside with their key: what comes later for the key queues, all others flow."""
 
+import asyncio
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ from msgspec import Struct
 
 from libs.foundation.database.transaction import Transaction
 from libs.foundation.messaging.consumer.records import Item, Refusal
-from libs.foundation.messaging.sql import parked
+from libs.foundation.messaging.quarantine.attempts import failed
+from libs.foundation.messaging.sql import parked, parked_attempts
 
 _WINDOW_S: Final = 60.0
 _QUEUED: Final = Refusal(
@@ -28,38 +30,56 @@ class ParkedHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ParkingBudget:
-    """Counts newly parked keys; once a minute has too many, parking stops until a restart.
+    """Counts the keys a process parks; once a minute has too many, parking stops until resumed.
 
     Then a release or a producer is broken rather than messages, and parking them one by one
     would leave thousands of keys to repair by hand.
     """
 
     def __init__(self, keys_per_minute_max: int, clock: Callable[[], float] = monotonic) -> None:
-        self._keys_max = keys_per_minute_max
+        self.keys_max = keys_per_minute_max
         self._clock = clock
         self._parked_at: deque[float] = deque()
-        self.exhausted = False
+        self.flowing = asyncio.Event()
+        self.flowing.set()
 
-    def allows_one(self) -> bool:
-        """Say whether one more key may be parked; the first refusal is final."""
+    @property
+    def exhausted(self) -> bool:
+        """Whether parking has stopped."""
+        return not self.flowing.is_set()
+
+    def take(self) -> bool:
+        """Take the place of one more key; the first that finds none stops parking.
+
+        A place is taken before the key is parked: lanes that park at the same time would
+        otherwise pass the bound together.
+        """
         oldest = self._clock() - _WINDOW_S
         while self._parked_at and self._parked_at[0] <= oldest:
             self._parked_at.popleft()
-        if len(self._parked_at) >= self._keys_max:
-            self.exhausted = True
-        return not self.exhausted
-
-    def spend(self) -> None:
-        """Note a newly parked key."""
+        if len(self._parked_at) >= self.keys_max:
+            self.flowing.clear()
+        if self.exhausted:
+            return False
         self._parked_at.append(self._clock())
+        return True
+
+    def give_back(self) -> None:
+        """Free a place whose key was not parked after all."""
+        if self._parked_at:
+            self._parked_at.pop()
+
+    def resume(self) -> None:
+        """Let parking go on, with every place free."""
+        self._parked_at.clear()
+        self.flowing.set()
 
 
 async def park(tx: Transaction, consumer: str, item: Item, refusal: Refusal) -> bool:
     """Park a message and its key; False when the key was parked before."""
     topic = item.record.topic
-    added = await parked.insert(tx, consumer, topic, [_row(item, refusal)])
     # A record that arrives again after its key was released must not park the key again.
-    if not added:
+    if not await _insert(tx, consumer, topic, [(item, refusal)]):
         return False
     return await parked.park_key(tx, consumer, topic, item.key, refusal.code)
 
@@ -67,8 +87,21 @@ async def park(tx: Transaction, consumer: str, item: Item, refusal: Refusal) -> 
 async def queue(tx: Transaction, consumer: str, topic: str, items: Sequence[Item]) -> None:
     """Put messages behind what is parked of their keys."""
     if items:
-        rows = [_row(item, item.refusal or _QUEUED) for item in items]
-        await parked.insert(tx, consumer, topic, rows)
+        await _insert(tx, consumer, topic, [(item, item.refusal or _QUEUED) for item in items])
+
+
+async def _insert(
+    tx: Transaction, consumer: str, topic: str, refused: Sequence[tuple[Item, Refusal]]
+) -> bool:
+    """Insert messages with the history of their failures; False when all were there before."""
+    inserted = await parked.insert(tx, consumer, topic, [_row(*each) for each in refused])
+    ids = {(each.partition, each.log_offset): each.id for each in inserted}
+    places = [((item.record.partition, item.record.offset), why) for item, why in refused]
+    failures = [
+        (ids[place], failure) for place, why in places if place in ids for failure in why.failures
+    ]
+    await parked_attempts.add(tx, [failed(*each) for each in failures])
+    return bool(inserted)
 
 
 def _row(item: Item, refusal: Refusal) -> parked.NewMessage:
@@ -84,6 +117,7 @@ def _row(item: Item, refusal: Refusal) -> parked.NewMessage:
         error_code=refusal.code,
         error=refusal.error,
         attempts=refusal.attempts,
+        fingerprint=refusal.fingerprint,
     )
 
 

@@ -1,8 +1,10 @@
 """Tells a message that can never be handled from an environment that is not well."""
 
+import re
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 import psycopg
 
 from libs.foundation.database.failures import is_data, is_environment
@@ -12,6 +14,11 @@ from libs.foundation.messaging.storable import storable
 
 # Cancelled statement, transaction timeout, lock timeout: less work at once may pass.
 _TOO_SLOW: Final = frozenset({"57014", "25P04", "55P03"})
+# Violated constraints and the environment: what PostgreSQL quotes is a name, not a value.
+_NAMES_ONLY: Final = ("08", "0A", "23", "25", "40", "42", "53", "55", "57")
+_QUOTED: Final = re.compile(r'"[^"]*"')
+# msgspec quotes a bad value so, and names of fields otherwise.
+_BAD_VALUE: Final = re.compile(r"'[^']*'")
 
 
 class Verdict(StrEnum):
@@ -46,7 +53,26 @@ def error_code(error: Exception) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """Describe `error` for people, without the values PostgreSQL quotes in its details."""
+    """Describe `error` for people, without what it failed on: that is somebody's data.
+
+    A refusal of ours and the environment's errors are written for people. PostgreSQL quotes bad
+    values, and whatever an unforeseen exception says may hold them: of these the kind remains.
+    """
     if isinstance(error, psycopg.Error) and error.diag.message_primary is not None:
-        return storable(error.diag.message_primary)
-    return storable(f"{type(error).__name__}: {error}")
+        text = error.diag.message_primary
+        return storable(_QUOTED.sub(r'"..."', text) if _is_about_a_value(error) else text)
+    name = type(error).__name__
+    if isinstance(error, msgspec.MsgspecError):
+        return f"{name}: {decoding_text(error)}"
+    if isinstance(error, AppError) or judge(error) is Verdict.ENVIRONMENT:
+        return storable(f"{name}: {error}")
+    return name
+
+
+def decoding_text(error: BaseException) -> str:
+    """Say why something cannot be read: what is wrong and where, not what stands there."""
+    return storable(_BAD_VALUE.sub("'...'", str(error)))
+
+
+def _is_about_a_value(error: psycopg.Error) -> bool:
+    return error.sqlstate is None or not error.sqlstate.startswith(_NAMES_ONLY)

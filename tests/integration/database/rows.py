@@ -82,4 +82,12 @@ ROWS: Final[LiteralString] = """
     VALUES ('orders-worker', 'inventory.events', 'one', 0, 1, '[]', 'undecodable', 'no JSON', 1);
     INSERT INTO messaging.operator_requests (id, owner, verb, requested_by, reason)
     VALUES (gen_random_uuid(), 'outbox-relay', 'handover', 'ada', 'maintenance');
-    INSERT INTO messaging.upkeep_rounds (chore, begun_at) VALUES ('make_outbox', now())"""
+    INSERT INTO messaging.upkeep_rounds (chore, begun_at) VALUES ('make_outbox', now());
+    INSERT INTO messaging.operator_request_items (request_id, position, owner, topic, key, of_many)
+    SELECT id, 1, 'outbox-relay', 'orders.events', 'one', false FROM messaging.operator_requests;
+    INSERT INTO messaging.parked_attempts (message_id, process, release, outcome, error_class)
+    SELECT id, 'host:1', '0.1.0+1', 'failed', 'poison' FROM messaging.parked_messages;
+    INSERT INTO messaging.parked_attempts (outbox_seq, process, release, outcome)
+    SELECT seq, 'host:1', '0.1.0+1', 'skipped' FROM messaging.outbox_parked_rows;
+    INSERT INTO messaging.parking_stops (consumer, process, keys_max)
+    VALUES ('orders-worker', 'host:1', 20)"""

@@ -14,6 +14,7 @@ from libs.foundation.database.connections import Connection, open_connection
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.database.transaction import Locked, Transaction, transaction
 from libs.foundation.messaging import outbox
+from libs.foundation.messaging.quarantine.failures import refused
 from libs.foundation.messaging.relay.publisher import Check, HeldBack, Publisher, lanes_of
 from libs.foundation.messaging.relay.relay import OutboxRelay
 from libs.foundation.messaging.relay.session import Reached, nothing
@@ -31,6 +32,7 @@ SCHEMA: Final = f"""
     GRANT USAGE ON SCHEMA toys TO {WRITER};
     GRANT SELECT, INSERT, UPDATE ON toys.aggregates, toys.scratch TO {WRITER};"""
 DEADLINE_S: Final = 30.0
+REFUSED: Final = refused("toy-refused", "refused by the test")
 
 
 class ToyTopic(Struct, frozen=True):
@@ -141,7 +143,7 @@ class Recorder(Publisher):
                 may_send()
                 batch = lane.rows[: lane.rows_max]
                 if any(self.refuses(row) for row in batch):
-                    lane.refused(len(batch), "refused by the test")
+                    lane.refused(len(batch), REFUSED)
                 else:
                     self.rows += batch
                     lane.acknowledged(len(batch))

@@ -118,8 +118,11 @@ async def test_a_released_key_is_published_before_newer_rows_of_it(database: Dat
 
     of_bad = [version for key, version in recorder.changes() if key == "bad"]
     assert of_bad == [1, 2, 3, 4]
-    assert outcome == "2 published; the key is free"
-    assert parked(database) == ([], [("bad", 2, True, "released"), ("bad", 3, False, "released")])
+    # A page is one row here: the newer one came between two pages, and waited behind them.
+    assert outcome == "finished: 3 published, and the key flows again"
+    released = [(version, resolution) for _, version, _, resolution in parked(database)[1]]
+    assert parked(database)[0] == []
+    assert released == [(2, "released"), (3, "released"), (4, "released")]
 
 
 async def test_skip_leaves_out_the_refused_row_and_publishes_the_rest(database: Database) -> None:
@@ -133,7 +136,9 @@ async def test_skip_leaves_out_the_refused_row_and_publishes_the_rest(database: 
         await recorder.until(lambda: ("bad", 4) in recorder.changes())
 
     assert [version for key, version in recorder.changes() if key == "bad"] == [1, 3, 4]
-    assert outcome == "1 published; the key is free"
+    assert outcome == (
+        "finished: 1 published, and the key flows again; 1 left out for ever, which leaves a gap"
+    )
     assert parked(database) == ([], [("bad", 2, True, "skipped"), ("bad", 3, False, "released")])
 
 
@@ -145,7 +150,7 @@ async def test_what_is_refused_again_stays_parked(database: Database) -> None:
     async with relaying(relay_settings(database), recorder):
         outcome = await outcome_of(database, request)
 
-    assert outcome.startswith("0 published, then refused again")
+    assert outcome == "stopped: 0 published, then refused: refused by the test"
     assert parked(database)[0] == ["bad"]
 
 
@@ -223,3 +228,13 @@ async def test_kafka_refuses_a_message_its_topic_finds_too_large(
     arrived = [msgspec.json.decode(each.value or b"") for each in records]
     assert sorted((each["key"], each["version"]) for each in arrived) == [("bad", 1), ("good", 1)]
     assert parked(database) == (["bad"], [("bad", 2, True, None), ("bad", 3, False, None)])
+    with psycopg.connect(database.url) as connection:
+        query = (
+            "SELECT r.fingerprint, r.error_code, r.attempts, a.error_class, a.error_type"
+            " FROM messaging.outbox_parked_rows AS r"
+            " JOIN messaging.parked_attempts AS a ON a.outbox_seq = r.seq"
+        )
+        history = connection.execute(query).fetchall()
+    place = "libs/foundation/messaging/relay/producer.py:KafkaPublisher._send_lane"
+    refused = "MessageSizeTooLargeError"
+    assert history == [(f"{refused}@{place}", refused, 1, "refused", refused)]

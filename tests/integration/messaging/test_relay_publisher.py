@@ -134,7 +134,7 @@ async def test_a_refused_row_holds_back_its_key_and_nothing_else(stage: Stage) -
     held_back = await stage.publisher.publish(rows, allow)
 
     assert [each.row.seq for each in held_back] == [10, 16, 22, 28]
-    assert [each.error is None for each in held_back] == [False, True, True, True]
+    assert [each.failure is None for each in held_back] == [False, True, True, True]
     expected = {f"key-{number}": seqs_of(rows, number) for number in range(6)}
     expected["key-4"] = [4]
     assert await stage.arrived() == expected

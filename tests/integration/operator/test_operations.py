@@ -108,6 +108,10 @@ async def test_consumers_are_shown_as_unknown_while_the_brokers_are_away(
             " SELECT 'orders-worker', 'payments.events', n::text, 'x'"
             " FROM generate_series(1, 20) AS n"
         )
+        owner.execute(
+            "INSERT INTO messaging.parking_stops (consumer, process, keys_max)"
+            " VALUES ('orders-worker', 'host:1', 20)"
+        )
 
     code, status = await as_json(database, "consumers", "status", "--sample-s", "0.1")
     _, text = await asked(database, "consumers", "status", "--sample-s", "0.1")
@@ -122,6 +126,7 @@ async def test_consumers_are_shown_as_unknown_while_the_brokers_are_away(
         True,
     )
     assert found["inventory-worker"]["parked_keys"] == 0
+    assert not found["inventory-worker"]["parking_stopped"]
     assert "unknown" in text
 
 

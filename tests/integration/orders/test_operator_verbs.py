@@ -15,6 +15,7 @@ from libs.domain.orders.use_cases.confirm_orders import confirm_orders
 from libs.foundation.ids import new_id
 from libs.foundation.messaging.consumer.requests import RequestRunner
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
+from libs.foundation.messaging.parking import ParkingBudget
 from libs.testkit import build
 from tests.integration.shop import Shop, deliver
 
@@ -29,7 +30,7 @@ async def ask(shop: Shop, verb: str, key: object, *, version: int | None = None)
             " VALUES (%s, %s, %s, %s, 'ada', 'ticket 7', %s)",
             (request_id, CONSUMER.name, verb, str(key), version),
         )
-    await RequestRunner(CONSUMER, shop.orders, ConsumerSettings()).run_open()
+    await RequestRunner(CONSUMER, shop.orders, ConsumerSettings(), ParkingBudget(20)).look()
     ((outcome,),) = shop.rows(
         "SELECT outcome FROM messaging.operator_requests WHERE id = %s", request_id
     )

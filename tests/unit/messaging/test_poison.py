@@ -54,22 +54,41 @@ def test_codes_and_texts_are_fit_for_a_column() -> None:
     assert error_code(Refused("no")) == "toy-refused"
     assert error_code(errors.UniqueViolation()) == "23505"
     assert error_code(KeyError("k")) == "KeyError"
-    assert "\0" not in error_text(ValueError("a\0b\ud800"))
-    assert len(error_text(ValueError("x" * 10_000))) == 2_000
-    error_text(ValueError("\ud800")).encode()
+    assert "\0" not in error_text(Refused("a\0b\ud800"))
+    assert len(error_text(Refused("x" * 10_000))) == 2_000
+    error_text(Refused("\ud800")).encode()
 
 
-def test_parking_stops_for_good_once_a_minute_has_too_many_keys() -> None:
+def test_texts_for_people_hold_nothing_of_what_was_failed_on() -> None:
+    assert error_text(Refused("no: it is closed")) == "Refused: no: it is closed"
+    assert error_text(TimeoutError("after 8 s")) == "TimeoutError: after 8 s"
+    assert error_text(KeyError("ada@example.org")) == "KeyError"
+    assert error_text(psycopg.DataError("a value")) == "DataError"
+
+
+def test_parking_stops_once_a_minute_has_too_many_keys_until_it_is_resumed() -> None:
     now = [0.0]
     budget = ParkingBudget(2, clock=lambda: now[0])
-    budget.spend()
+    assert budget.take()
     now[0] = 59.0
-    budget.spend()
+    assert budget.take()
     now[0] = 60.0
-    assert budget.allows_one()
-    budget.spend()
+    assert budget.take()
 
-    assert not budget.allows_one()
+    assert not budget.take()
     now[0] = 10_000.0
-    assert not budget.allows_one()
+    assert not budget.take()
     assert budget.exhausted
+
+    budget.resume()
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+
+
+def test_a_place_that_was_not_used_is_free_again() -> None:
+    budget = ParkingBudget(1, clock=lambda: 0.0)
+
+    assert budget.take()
+    budget.give_back()
+
+    assert budget.take()
+    assert not budget.take()

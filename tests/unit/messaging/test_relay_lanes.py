@@ -2,6 +2,7 @@
 
 import pytest
 
+from libs.foundation.messaging.quarantine.failures import refused
 from libs.foundation.messaging.relay.publisher import Lane, lanes_of
 from libs.foundation.messaging.sql.outbox_windows import OutboxRow
 
@@ -30,7 +31,7 @@ def send(lane: Lane, poison: set[int]) -> tuple[list[int], int]:
     while lane.rows:
         batch = lane.rows[: lane.rows_max]
         if any(each.seq in poison for each in batch):
-            lane.refused(len(batch), "too large")
+            lane.refused(len(batch), refused("too-large", "too large"))
             refusals += 1
         else:
             published += [each.seq for each in batch]
@@ -56,7 +57,8 @@ def test_wherever_the_refused_row_is_only_its_key_waits(poison: int) -> None:
     waiting = [seq for seq in range(poison, 41) if seq % 5 == poison % 5]
     assert published == [seq for seq in range(1, 41) if seq not in waiting]
     assert [each.row.seq for each in lane.held_back] == waiting
-    assert [each.error for each in lane.held_back] == ["too large"] + [None] * (len(waiting) - 1)
+    errors = [each.failure and each.failure.error for each in lane.held_back]
+    assert errors == ["too large"] + [None] * (len(waiting) - 1)
     assert refusals <= 8
 
 

@@ -43,7 +43,7 @@ class Consumer:
         self._settings = settings
         self._topics = {topic.name: topic for topic in definition.topics}
         self._runner = WaveRunner(definition, pool, settings)
-        self._requests = RequestRunner(definition, pool, settings)
+        self._requests = RequestRunner(definition, pool, settings, self._runner.budget)
         self._member = Member(definition.name, kafka, settings)
         self._backoff = Backoff(first_ms=settings.retry_first_ms, cap_ms=settings.retry_cap_ms)
         self._lanes: dict[Partition, LaneWorker] = {}
@@ -59,7 +59,10 @@ class Consumer:
         stalls = [worker.progress.stalled(limit_s) for worker in self._lanes.values()]
         found = [stall for stall in stalls if stall is not None]
         if self._runner.budget.exhausted:
-            found.append("too many keys were parked within a minute; parking has stopped")
+            found.append(
+                "too many keys were parked within a minute; parking has stopped, until"
+                f" `orderly parked resume {self._definition.name}`"
+            )
         return found
 
     async def run(self, stopping: Stopping) -> None:

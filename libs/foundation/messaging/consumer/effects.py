@@ -40,6 +40,23 @@ class Parked(Struct, frozen=True, kw_only=True):
     queued: bool = False
 
 
+class _Place:
+    """The place of one key in the budget; free again unless the key is newly parked."""
+
+    def __init__(self, budget: parking.ParkingBudget) -> None:
+        self._budget = budget
+        self._taken = False
+
+    def take(self) -> None:
+        if not self._budget.take():
+            raise ParkingStopped("too many keys were parked within a minute")
+        self._taken = True
+
+    def free(self) -> None:
+        if self._taken:
+            self._budget.give_back()
+
+
 class Effects:
     """Runs one transaction at a time for each of a bounded number of lanes."""
 
@@ -73,20 +90,29 @@ class Effects:
 
         Raises ParkingStopped, and leaves everything as it was, when the budget is used up.
         """
-        async with self._transaction() as tx:
-            fresh, _ = await self._claim(tx, [item])
-            if not fresh:
-                return None
-            topic = item.record.topic
-            if await parked.lock_shared(tx, self._consumer, topic, [item.key]):
-                await parking.queue(tx, self._consumer, topic, [item])
-                return Parked(newly=False, queued=True)
-            if not self._budget.allows_one():
-                raise ParkingStopped("too many keys were parked within a minute")
-            newly = await parking.park(tx, self._consumer, item, refusal)
-        if newly:
-            self._budget.spend()
-        return Parked(newly=newly)
+        place = _Place(self._budget)
+        try:
+            async with self._transaction() as tx:
+                parked_now = await self._park(tx, item, refusal, place)
+        except BaseException:
+            place.free()
+            raise
+        if parked_now is None or not parked_now.newly:
+            place.free()
+        return parked_now
+
+    async def _park(
+        self, tx: Transaction, item: Item, refusal: Refusal, place: _Place
+    ) -> Parked | None:
+        fresh, _ = await self._claim(tx, [item])
+        if not fresh:
+            return None
+        topic = item.record.topic
+        if await parked.lock_shared(tx, self._consumer, topic, [item.key]):
+            await parking.queue(tx, self._consumer, topic, [item])
+            return Parked(newly=False, queued=True)
+        place.take()
+        return Parked(newly=await parking.park(tx, self._consumer, item, refusal))
 
     async def probe(self) -> bool:
         """Say whether the database answers an ordinary read."""

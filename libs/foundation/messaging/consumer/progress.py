@@ -59,7 +59,13 @@ class LaneProgress:
         if self._closing.is_set():
             raise LaneClosed
 
-    async def stop(self) -> None:
-        """Wait until the lane is closed, however long it takes, and raise LaneClosed."""
-        await self._closing.wait()
-        raise LaneClosed
+    async def until(self, event: asyncio.Event) -> None:
+        """Wait for `event`, however long it takes; raises LaneClosed once the lane is closed."""
+        waiting = [asyncio.create_task(each.wait()) for each in (event, self._closing)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if self._closing.is_set():
+            raise LaneClosed

@@ -11,11 +11,13 @@ from msgspec import Struct
 from libs.foundation.ids import first_id_at, is_time_ordered
 from libs.foundation.messaging.definitions import BodyDecoder, ConsumedTopic, ConsumerDefinition
 from libs.foundation.messaging.envelope import BadEnvelopeError, Envelope, read_envelope
-from libs.foundation.messaging.storable import storable
+from libs.foundation.messaging.quarantine.failures import Failure, poison_of, refused
 
 # Clocks of our own machines differ by less; an id further ahead would claim a far partition.
 _AHEAD_MAX: Final = timedelta(minutes=5)
 _KEY_CHARACTERS_MAX: Final = 255
+# What decoding raises over bytes that no retry makes readable.
+UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Record(Protocol):
@@ -43,6 +45,18 @@ class Refusal(Struct, frozen=True, kw_only=True):
     code: str
     error: str
     attempts: int = 1
+    failures: Sequence[Failure] = ()
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the last failure; None for a message that has not failed itself."""
+        return self.failures[-1].fingerprint if self.failures else None
+
+
+def refusal_for(*failures: Failure) -> Refusal:
+    """Refuse a message that has failed so often, for the reason of the last time."""
+    last = failures[-1]
+    return Refusal(code=last.code, error=last.error, attempts=len(failures), failures=failures)
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -93,7 +107,8 @@ def _sort(
     try:
         envelope = read_envelope(record.headers)
     except BadEnvelopeError as error:
-        return Item(record=record, key=key, refusal=Refusal(code="bad-envelope", error=str(error)))
+        refusal = refusal_for(poison_of(error, "bad-envelope"))
+        return Item(record=record, key=key, refusal=refusal)
     refusal = _refuse_id(envelope.id, newest)
     if refusal is not None:
         return Item(record=record, key=key, type=envelope.type, refusal=refusal)
@@ -101,15 +116,15 @@ def _sort(
         return _decode(definition.decoders[envelope.type], record, key, envelope)
     if envelope.type in definition.decoders or topic.accepts_unknown_types:
         return envelope.type
-    refusal = Refusal(code="unknown-type", error=f"no contract has the type {envelope.type}")
+    refusal = refusal_for(refused("unknown-type", f"no contract has the type {envelope.type}"))
     return _item(record, key, envelope, refusal=refusal)
 
 
 def _decode(decoder: BodyDecoder, record: Record, key: str, envelope: Envelope) -> Item:
     try:
         message = decoder.decode(record.value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        refusal = Refusal(code="undecodable", error=storable(str(error)))
+    except UNDECODABLE as error:
+        refusal = refusal_for(poison_of(error, "undecodable"))
         return _item(record, key, envelope, refusal=refusal)
     return _item(record, key, envelope, message=message)
 
@@ -137,10 +152,10 @@ def _item(
 
 def _refuse_id(event_id: UUID, newest: UUID) -> Refusal | None:
     if not is_time_ordered(event_id):
-        return Refusal(code="bad-id", error=f"the id {event_id} is no UUIDv7")
+        return refusal_for(refused("bad-id", f"the id {event_id} is no UUIDv7"))
     # Ids are compared, not times: the largest UUIDv7 lies beyond what a datetime can hold.
     if event_id > newest:
-        return Refusal(code="bad-id", error=f"the id {event_id} lies in the future")
+        return refusal_for(refused("bad-id", f"the id {event_id} lies in the future"))
     return None
 
 

@@ -42,7 +42,7 @@ class ConsumerSettings(Struct, frozen=True, kw_only=True):
     poison_attempts_max: Count = 5
     """Failures of a message alone, while others pass, after which it is parked."""
     parked_keys_per_minute_max: Count = 20
-    """Newly parked keys a minute beyond which the consumer stops parking and waits for people."""
+    """Newly parked keys a minute beyond which this process stops parking and waits for people."""
     retry_first_ms: Milliseconds = 100
     """Bound of the first random wait after a failure; it doubles with each."""
     retry_cap_ms: Milliseconds = 5_000
@@ -51,6 +51,8 @@ class ConsumerSettings(Struct, frozen=True, kw_only=True):
     """Time without progress on a partition that has work, after which the process is not ready."""
     request_poll_interval_ms: Milliseconds = 1_000
     """Time between two looks for operators' requests."""
+    bulk_messages_per_s: Count = 200
+    """Parked messages a second that a request for many keys runs in one process at most."""
 
     def __post_init__(self) -> None:
         if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:

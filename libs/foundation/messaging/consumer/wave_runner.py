@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from libs.foundation.database.connections import Pool
@@ -16,29 +16,28 @@ from libs.foundation.messaging.consumer.metrics import (
     PARKING_STOPPED,
 )
 from libs.foundation.messaging.consumer.progress import LaneProgress
-from libs.foundation.messaging.consumer.records import Item, Refusal
+from libs.foundation.messaging.consumer.records import Item, Refusal, refusal_for
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.inbox import InboxWindow, InboxWindowMoved
 from libs.foundation.messaging.parking import ParkingBudget
 from libs.foundation.messaging.poison import Verdict, error_code, error_text, is_too_slow, judge
+from libs.foundation.messaging.quarantine.failures import Failure, failure_of, refused
 from libs.foundation.messaging.waves import Wave
 from libs.foundation.observability.logs import get_logger
 from libs.foundation.resilience.retry import Backoff
 
 _log: Final = get_logger(__name__)
-_OUTSIDE: Final = Refusal(
-    code="outside_window", error="it is older than what the inbox still remembers"
-)
 _NO_TYPE: Final = "unreadable"
 
 
 class _Suspect(Struct, kw_only=True):
-    """A message that failed alone of something unexplained."""
+    """A message that failed alone of something unexplained; `failures` are its own."""
 
     item: Item
     error: Exception
-    failures: int = 0
+    failures: list[Failure] = field(default_factory=list[Failure])
+    is_poison: bool = False
 
 
 class WaveRunner:
@@ -65,7 +64,7 @@ class WaveRunner:
         """Return when the wave is finished; raises LaneClosed when the lane is closed meanwhile."""
         if wave.type is None:
             for item in wave.items:
-                await self._park(item, item.refusal or _OUTSIDE, progress)
+                await self._park(item, item.refusal or _outside(), progress)
             return
         passed = self._passed
         failed_alone = await self._bisect(wave.type, wave.items, progress)
@@ -93,7 +92,7 @@ class WaveRunner:
             elif len(part) > 1:
                 parts.extendleft(_halves(part))
             elif verdict is Verdict.POISON:
-                await self._park(part[0], _refusal(error, attempts=1), progress)
+                await self._park(part[0], refusal_for(failure_of(error)), progress)
             else:
                 suspects.append((part[0], error))
         return suspects
@@ -120,13 +119,13 @@ class WaveRunner:
     async def _count_failure(self, suspect: _Suspect) -> None:
         """Count a failure that is the message's own: the database is well at this moment."""
         if judge(suspect.error) is not Verdict.ENVIRONMENT and await self._effects.probe():
-            suspect.failures += 1
+            suspect.failures.append(failure_of(suspect.error))
 
     async def _parks(self, suspect: _Suspect, progress: LaneProgress) -> bool:
-        if suspect.failures < self._settings.poison_attempts_max:
+        often = len(suspect.failures) >= self._settings.poison_attempts_max
+        if not (often or suspect.is_poison):
             return False
-        refusal = _refusal(suspect.error, attempts=suspect.failures)
-        await self._park(suspect.item, refusal, progress)
+        await self._park(suspect.item, refusal_for(*suspect.failures), progress)
         return True
 
     async def _passes(self, wave: Wave, suspect: _Suspect, progress: LaneProgress) -> bool:
@@ -136,7 +135,8 @@ class WaveRunner:
             return True
         suspect.error = error
         if judge(error) is Verdict.POISON:
-            suspect.failures = self._settings.poison_attempts_max
+            suspect.is_poison = True
+            suspect.failures.append(failure_of(error))
         return False
 
     async def _attempt(
@@ -157,7 +157,7 @@ class WaveRunner:
         inside: list[Item] = []
         for item in items:
             if item.event_id is not None and self.window.is_outside(item.event_id):
-                await self._park(replace(item, claimable=False), _OUTSIDE, progress)
+                await self._park(replace(item, claimable=False), _outside(), progress)
             else:
                 inside.append(item)
         return inside
@@ -171,9 +171,9 @@ class WaveRunner:
                 break
             except ParkingStopped as error:
                 PARKING_STOPPED.set(1)
-                _log.error("parking_stopped", reason=str(error), code=refusal.code)
+                _log.error("parking_stopped", reason=str(error), fingerprint=refusal.fingerprint)
                 progress.failed(str(error))
-                await progress.stop()
+                await progress.until(self.budget.flowing)
             except Exception as error:  # noqa: BLE001 - nothing but success may end the loop.
                 failures += 1
                 await self._wait_out(error, failures, progress)
@@ -193,6 +193,7 @@ class WaveRunner:
                 type=item.type,
                 code=refusal.code,
                 reason=refusal.error,
+                fingerprint=refusal.fingerprint,
                 attempts=refusal.attempts,
             )
 
@@ -223,8 +224,8 @@ def _halves(items: Sequence[Item]) -> list[Sequence[Item]]:
     return [half for half in (items[middle:], items[:middle]) if half]
 
 
-def _refusal(error: Exception, *, attempts: int) -> Refusal:
-    return Refusal(code=error_code(error), error=error_text(error), attempts=attempts)
+def _outside() -> Refusal:
+    return refusal_for(refused("outside_window", "it is older than what the inbox still remembers"))
 
 
 def _count(handled: Handled) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from libs.foundation.database.connections import Connection
+from libs.foundation.messaging.quarantine.failures import author
 from libs.foundation.messaging.relay.errors import LeaseLost
 from libs.foundation.messaging.sql import outbox_cursor
 from libs.foundation.messaging.sql.outbox_cursor import (
@@ -49,7 +50,7 @@ class Cursor:
         row = self._row(position)
         if keys or rows:
             written = await outbox_cursor.advance_and_park(
-                self._connection, row, passed_rows, keys, rows
+                self._connection, row, passed_rows, keys, rows, author()
             )
         else:
             written = await outbox_cursor.advance(self._connection, row, passed_rows)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from libs.foundation.database.connections import Connection
+from libs.foundation.messaging.quarantine.failures import Failure
 from libs.foundation.messaging.relay.publisher import HeldBack
 from libs.foundation.messaging.sql import outbox_parked
 from libs.foundation.messaging.sql.outbox_cursor import NewParkedKey, ParkedSeq
@@ -51,12 +52,29 @@ async def load(connection: Connection) -> ParkedKeys:
 def new_keys(held_back: Sequence[HeldBack]) -> list[NewParkedKey]:
     """Return the keys whose row was refused just now."""
     return [
-        NewParkedKey(topic=each.row.topic.decode(), key=each.row.key.decode(), reason=each.error)
+        NewParkedKey(
+            topic=each.row.topic.decode(), key=each.row.key.decode(), reason=each.failure.error
+        )
         for each in held_back
-        if each.error is not None
+        if each.failure is not None
     ]
 
 
 def rows_to_park(held_back: Sequence[HeldBack]) -> list[ParkedSeq]:
     """Return what the cursor's statement copies out of the outbox."""
-    return [ParkedSeq(seq=each.row.seq, error=each.error) for each in held_back]
+    return [parked_seq(each.row.seq, each.failure) for each in held_back]
+
+
+def parked_seq(seq: int, failure: Failure | None) -> ParkedSeq:
+    """Return a row with what it was refused for, if it was refused itself."""
+    if failure is None:
+        return ParkedSeq(seq=seq)
+    return ParkedSeq(
+        seq=seq,
+        error=failure.error,
+        error_class=failure.error_class,
+        error_code=failure.code,
+        error_type=failure.type,
+        frame=failure.frame,
+        fingerprint=failure.fingerprint,
+    )

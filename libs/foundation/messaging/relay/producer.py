@@ -12,6 +12,7 @@ from aiokafka import errors as kafka_errors
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from libs.foundation.messaging.quarantine.failures import refusal_of
 from libs.foundation.messaging.relay.errors import (
     ProducerFailed,
     PublishingForbidden,
@@ -220,7 +221,7 @@ class KafkaPublisher:
                 error=repr(failure.error),
             )
             if verdict_on(failure.error) is Verdict.REFUSED:
-                failure.lane.refused(failure.rows, repr(failure.error))
+                failure.lane.refused(failure.rows, refusal_of(failure.error))
         await self.close()
         for failure in failed:
             if verdict_on(failure.error) not in {Verdict.REFUSED, Verdict.AGAIN}:

@@ -5,16 +5,17 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from libs.foundation.messaging.quarantine.failures import Failure
 from libs.foundation.messaging.sql.outbox_windows import OutboxRow
 
 Check = Callable[[], None]
 
 
 class HeldBack(Struct, frozen=True):
-    """A row that was not published: refused for `error`, or queued behind a refused one."""
+    """A row that was not published: refused by a `failure`, or queued behind a refused one."""
 
     row: OutboxRow
-    error: str | None
+    failure: Failure | None
 
 
 class Publisher(Protocol):
@@ -58,7 +59,7 @@ class Lane:
         del self.rows[:count]
         self._suspects = max(0, self._suspects - count)
 
-    def refused(self, count: int, error: str) -> None:
+    def refused(self, count: int, failure: Failure) -> None:
         """Take note that a batch of the first `count` rows was refused as a whole."""
         if count > 1:
             self._suspects = count
@@ -66,7 +67,7 @@ class Lane:
         self._suspects = 0
         poison = self.rows[0]
         queued = [row for row in self.rows[1:] if row.key == poison.key]
-        self.held_back.append(HeldBack(poison, error))
+        self.held_back.append(HeldBack(poison, failure))
         self.held_back += [HeldBack(row, None) for row in queued]
         self.rows = [row for row in self.rows if row.key != poison.key]
 

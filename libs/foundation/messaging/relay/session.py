@@ -141,10 +141,6 @@ class Session:
     async def _serve_requests(self, writing: Connection, parked: ParkedKeys) -> None:
         if monotonic() < self._requests_due_s:
             return
-        request = await requests.next_request(writing)
-        if request is None:
-            self._requests_due_s = monotonic() + self._settings.request_poll_ms / 1_000
-            return
         desk = requests.Desk(
             connection=writing,
             publisher=self._publisher,
@@ -153,7 +149,12 @@ class Session:
             check_lease=self._lease.check,
             rows_max=self._settings.window_rows_max,
             bytes_max=self._settings.window_bytes_max,
+            bulk_rows_per_s=self._settings.bulk_rows_per_s,
         )
-        await requests.serve(desk, request)
+        rest_s = await requests.serve_next(desk)
+        if rest_s is None:
+            self._requests_due_s = monotonic() + self._settings.request_poll_ms / 1_000
+            return
+        self._requests_due_s = monotonic() + rest_s
         metrics.PARKED_KEYS.set(len(parked))
         self._reached(Step.REQUEST_SERVED)

@@ -39,6 +39,8 @@ class RelaySettings(Struct, frozen=True, kw_only=True):
     """Pause between looks for operators' requests."""
     replay_rows_max: Positive = 500
     """Most rows that one step of a replay appends; Kafka has them before the next step."""
+    bulk_rows_per_s: Positive = 1_000
+    """Parked rows a second that a request for many keys publishes at most."""
     blocked_retry_ms: Positive = 5_000
     """Pause before trying again when only a person can help."""
     progress_deadline_ms: Positive = 10_000

@@ -10,24 +10,19 @@ from libs.foundation.database.transaction import fetch
 
 
 class ParkedSummary(Struct, frozen=True, kw_only=True):
-    """Parked keys of a consumer; `keys_in_a_minute` were parked just before the newest."""
+    """Parked keys of a consumer."""
 
     consumer: str
     keys: int
     oldest_s: float
-    keys_in_a_minute: int
 
 
 _PARKED: Final = """
-    SELECT k.consumer, count(*) AS keys,
-        date_part('epoch', clock_timestamp() - min(k.parked_at)) AS oldest_s,
-        count(*) FILTER (WHERE k.parked_at > newest.at - interval '1 minute') AS keys_in_a_minute
-    FROM messaging.parked_keys AS k
-    JOIN (
-        SELECT consumer, max(parked_at) AS at FROM messaging.parked_keys GROUP BY consumer
-    ) AS newest ON newest.consumer = k.consumer
-    WHERE k.consumer = ANY (%(consumers)s::text[])
-    GROUP BY k.consumer"""
+    SELECT consumer, count(*) AS keys,
+        date_part('epoch', clock_timestamp() - min(parked_at)) AS oldest_s
+    FROM messaging.parked_keys
+    WHERE consumer = ANY (%(consumers)s::text[])
+    GROUP BY consumer"""
 
 
 async def parked(connection: Connection, consumers: Sequence[str]) -> list[ParkedSummary]:

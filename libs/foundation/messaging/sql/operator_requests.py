@@ -34,12 +34,15 @@ _INSERT: Final = """
     VALUES (%(id)s, %(owner)s::text, %(verb)s::text, %(topic)s::text, %(key)s::text,
         %(requested_by)s::text, %(reason)s::text, %(expected_version)s::bigint)"""
 
-# Requests with a selection of rows take long and run beside the others: sql/row_requests.py.
+# What is asked for keys has items: sql/request_items.py, and to park again is asked of every
+# process of a consumer: sql/parking_stops.py. Requests with a selection of rows take
+# long and run beside the others: sql/row_requests.py.
 # SKIP LOCKED: another member of the same owner is at work on a locked request.
 _LOCK_NEXT: Final = """
     SELECT id, verb, topic, key, requested_by, expected_version, outcome
     FROM messaging.operator_requests
     WHERE owner = %(owner)s::text AND finished_at IS NULL AND row_selection IS NULL
+        AND (verb NOT IN ('retry', 'skip') OR topic IS NULL OR key IS NULL) AND verb <> 'resume'
     ORDER BY requested_at, id
     LIMIT 1
     FOR UPDATE SKIP LOCKED"""
@@ -88,7 +91,7 @@ async def lock_next(tx: Transaction, owner: str) -> Request | None:
 
 
 async def note(tx: Transaction, request_id: UUID, outcome: str) -> None:
-    """Note how far a request has come."""
+    """Say how far a request has come."""
     await tx.execute(_NOTE, id=request_id, outcome=outcome)
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from libs.foundation.database.connections import Connection
 from libs.foundation.database.transaction import Transaction, fetch
+from libs.foundation.messaging.quarantine.failures import Author
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -41,10 +42,15 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class ParkedSeq(Struct, frozen=True, kw_only=True):
-    """A row to be copied out of the outbox; `error` only when the row itself was refused."""
+    """A row to be copied out of the outbox; the rest only when the row itself was refused."""
 
     seq: int
-    error: str | None
+    error: str | None = None
+    error_class: str | None = None
+    error_code: str | None = None
+    error_type: str | None = None
+    frame: str | None = None
+    fingerprint: str | None = None
 
 
 class NewParkedKey(Struct, frozen=True, kw_only=True):
@@ -88,12 +94,25 @@ _ADVANCE_AND_PARK: Final = """
             AS k (topic, key, reason)),
     parked_rows AS (
         INSERT INTO messaging.outbox_parked_rows (seq, id, aggregatetype, aggregateid, type, topic,
-            partition, source, sequence, occurred_at, traceparent, payload, error, replay_request)
+            partition, source, sequence, occurred_at, traceparent, payload, replay_request, error,
+            error_code, fingerprint, attempts)
         SELECT o.seq, o.id, o.aggregatetype, o.aggregateid, o.type, o.topic, o.partition, o.source,
-            o.sequence, o.occurred_at, o.traceparent, o.payload, p.error, o.replay_request
-        FROM held, unnest(%(seqs)s::bigint[], %(errors)s::text[]) AS p (seq, error)
+            o.sequence, o.occurred_at, o.traceparent, o.payload, o.replay_request, p.error,
+            p.error_code, p.fingerprint, num_nonnulls(p.error)
+        FROM held, unnest(%(seq)s::bigint[], %(error)s::text[], %(error_code)s::text[],
+            %(fingerprint)s::text[]) AS p (seq, error, error_code, fingerprint)
         CROSS JOIN LATERAL (
-            SELECT * FROM messaging.outbox AS found WHERE found.seq = p.seq OFFSET 0) AS o)
+            SELECT * FROM messaging.outbox AS found WHERE found.seq = p.seq OFFSET 0) AS o),
+    attempts AS (
+        INSERT INTO messaging.parked_attempts (outbox_seq, process, release, outcome, error_class,
+            error_code, error_type, frame, error, fingerprint)
+        SELECT p.seq, %(process)s::text, %(release)s::text, 'failed', p.error_class, p.error_code,
+            p.error_type, p.frame, p.error, p.fingerprint
+        FROM held, unnest(%(seq)s::bigint[], %(error)s::text[], %(error_class)s::text[],
+            %(error_code)s::text[], %(error_type)s::text[], %(frame)s::text[],
+            %(fingerprint)s::text[])
+            AS p (seq, error, error_class, error_code, error_type, frame, fingerprint)
+        WHERE p.error IS NOT NULL)
     INSERT INTO messaging.outbox_cursor
         (epoch, n, prev, cur, last_seq, system_identifier, database_oid, timeline, passed_rows)
     SELECT epoch, %(n)s, %(prev)s::pg_snapshot, %(cur)s::pg_snapshot, %(last_seq)s,
@@ -128,6 +147,7 @@ async def advance_and_park(
     passed_rows: int,
     keys: Sequence[NewParkedKey],
     rows: Sequence[ParkedSeq],
+    author: Author,
 ) -> bool:
     """Append `row`, hold back `keys` and copy `rows`, all or nothing; False as in `advance`."""
     return (
@@ -136,9 +156,12 @@ async def advance_and_park(
             topics=[each.topic for each in keys],
             keys=[each.key for each in keys],
             reasons=[each.reason for each in keys],
-            seqs=[each.seq for each in rows],
-            errors=[each.error for each in rows],
             passed_rows=passed_rows,
+            process=author.process,
+            release=author.release,
+            **{
+                name: [getattr(each, name) for each in rows] for name in ParkedSeq.__struct_fields__
+            },
             **_columns(row),
         )
         == 1

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
 from msgspec import Struct
 
 from libs.foundation.database.connections import Connection
 from libs.foundation.database.transaction import Transaction, fetch
+from libs.foundation.messaging.quarantine.failures import Author
+from libs.foundation.messaging.sql.outbox_cursor import ParkedSeq
 from libs.foundation.messaging.sql.outbox_windows import OutboxRow, raw_cursor
+from libs.foundation.messaging.sql.request_items import OpenItem
+
+_WHY: Final = ("error_class", "error_code", "error_type", "frame", "error", "fingerprint")
 
 
 class ParkedKey(Struct, frozen=True, kw_only=True):
@@ -33,22 +37,50 @@ _OPEN_ROWS: Final = """
     WHERE bytes_before < %(bytes_max)s
     ORDER BY seq"""
 
+_HAS_MORE: Final = """
+    SELECT EXISTS (
+        SELECT FROM messaging.outbox_parked_rows
+        WHERE topic = %(topic)s::text AND aggregateid = %(key)s::text AND resolution IS NULL
+            AND seq > %(after_seq)s)"""
+
+# What became of a page, its history, its key and its request are one statement under the lease.
 _SETTLE: Final = """
     WITH held AS (
         SELECT epoch FROM messaging.relay_leases
         WHERE name = 'outbox' AND epoch = %(epoch)s FOR SHARE),
-    settled AS (
+    page AS (
+        SELECT r.seq, r.outcome FROM held, unnest(%(seqs)s::bigint[], %(outcomes)s::text[])
+            AS r (seq, outcome)),
+    resolved AS (
         UPDATE messaging.outbox_parked_rows AS r
-        SET resolution = s.resolution, resolved_at = clock_timestamp()
-        FROM held, unnest(%(seqs)s::bigint[], %(resolutions)s::text[]) AS s (seq, resolution)
-        WHERE r.seq = s.seq),
+        SET resolved_at = clock_timestamp(),
+            resolution = CASE page.outcome WHEN 'skipped' THEN 'skipped' ELSE 'released' END
+        FROM page WHERE r.seq = page.seq AND page.outcome <> 'failed'),
+    refused AS (
+        UPDATE messaging.outbox_parked_rows AS r
+        SET attempts = r.attempts + 1, error = %(error)s::text, error_code = %(error_code)s::text,
+            fingerprint = %(fingerprint)s::text
+        FROM page WHERE r.seq = page.seq AND page.outcome = 'failed'),
+    attempted AS (
+        INSERT INTO messaging.parked_attempts (outbox_seq, process, release, request_id, outcome,
+            error_class, error_code, error_type, frame, error, fingerprint)
+        SELECT page.seq, %(process)s::text, %(release)s::text, %(request_id)s::uuid, page.outcome,
+            why.error_class, why.error_code, why.error_type, why.frame, why.error, why.fingerprint
+        FROM page LEFT JOIN (
+            SELECT %(error_class)s::text, %(error_code)s::text, %(error_type)s::text,
+                %(frame)s::text, %(error)s::text, %(fingerprint)s::text)
+            AS why (error_class, error_code, error_type, frame, error, fingerprint)
+            ON page.outcome = 'failed'
+        ORDER BY page.seq),
     freed AS (
         DELETE FROM messaging.outbox_parked_keys AS k USING held
         WHERE %(key_is_free)s AND k.topic = %(topic)s::text AND k.key = %(key)s::text),
-    finished AS (
-        UPDATE messaging.operator_requests AS q
-        SET finished_at = clock_timestamp(), outcome = %(outcome)s::text FROM held
-        WHERE q.id = %(request_id)s AND %(outcome)s::text IS NOT NULL)
+    noted AS (
+        UPDATE messaging.operator_request_items AS i
+        SET handled = i.handled + %(handled)s, skipped = i.skipped + %(skipped)s,
+            result = %(result)s::text, outcome = %(outcome)s::text,
+            finished_at = CASE WHEN %(result)s::text IS NOT NULL THEN clock_timestamp() END
+        FROM held WHERE i.request_id = %(request_id)s::uuid AND i.position = %(position)s)
     SELECT count(*) FROM held"""
 
 
@@ -67,31 +99,51 @@ async def open_rows(
     return [OutboxRow(*row) for row in await cursor.fetchall()]
 
 
-class Settlement(Struct, frozen=True, kw_only=True):
-    """What became of some rows of a key; with an `outcome` the request is finished too."""
+async def has_more(connection: Connection, item: OpenItem, after_seq: int) -> bool:
+    """Say whether rows of the item's key are held back above `after_seq`."""
+    found = await fetch(
+        connection, bool, _HAS_MORE, topic=item.topic, key=item.key, after_seq=after_seq
+    )
+    return found == [True]
 
-    topic: str
-    key: str
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """What became of a page of rows of a key; `refused` is the row that stopped it."""
+
     released_seqs: Sequence[int] = ()
     skipped_seqs: Sequence[int] = ()
+    refused: ParkedSeq | None = None
     key_is_free: bool = False
-    request_id: UUID
-    outcome: str | None = None
+    result: str | None = None
+    outcome: str
 
 
-async def settle(connection: Connection, epoch: int, settlement: Settlement) -> bool:
+async def settle(
+    connection: Connection, epoch: int, item: OpenItem, settlement: Settlement, author: Author
+) -> bool:
     """Write a settlement, all or nothing; False when `epoch` no longer holds the lease."""
     released, skipped = settlement.released_seqs, settlement.skipped_seqs
+    refused = settlement.refused
+    why = {name: getattr(refused, name, None) for name in _WHY}
     held = await Transaction(connection).fetch(
         int,
         _SETTLE,
         epoch=epoch,
-        seqs=[*released, *skipped],
-        resolutions=["released"] * len(released) + ["skipped"] * len(skipped),
+        seqs=[*released, *skipped, *([refused.seq] if refused else [])],
+        outcomes=["succeeded"] * len(released)
+        + ["skipped"] * len(skipped)
+        + (["failed"] if refused else []),
+        handled=len(released),
+        skipped=len(skipped),
         key_is_free=settlement.key_is_free,
-        topic=settlement.topic,
-        key=settlement.key,
-        request_id=settlement.request_id,
+        topic=item.topic,
+        key=item.key,
+        request_id=item.request_id,
+        position=item.position,
+        result=settlement.result,
         outcome=settlement.outcome,
+        process=author.process,
+        release=author.release,
+        **why,
     )
     return held == [1]

@@ -23,6 +23,15 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     error_code: str
     error: str
     attempts: int
+    fingerprint: str | None
+
+
+class Inserted(Struct, frozen=True, kw_only=True):
+    """A message that was not parked before."""
+
+    id: int
+    partition: int
+    log_offset: int
 
 
 class OpenMessage(Struct, frozen=True, kw_only=True):
@@ -41,19 +50,6 @@ class Summary(Struct, frozen=True, kw_only=True):
     oldest_at: datetime | None
 
 
-class KeySummary(Struct, frozen=True, kw_only=True):
-    """One key that its owner, a consumer or the relay, has parked, with its first message."""
-
-    owner: str
-    topic: str
-    key: str
-    reason: str
-    parked_at: datetime
-    messages: int
-    first_type: str | None
-    first_error: str | None
-
-
 # FOR SHARE: a wave and the release of a key exclude each other, waves do not.
 _SHARE: Final = """
     SELECT key FROM messaging.parked_keys
@@ -69,17 +65,17 @@ _LOCK: Final = """
 # A record that carries no trustworthy id is recognised by its position instead.
 _INSERT: Final = """
     INSERT INTO messaging.parked_messages (consumer, topic, key, partition, log_offset, event_id,
-        type, headers, body, error_code, error, attempts)
+        type, headers, body, error_code, error, attempts, fingerprint)
     SELECT %(consumer)s::text, %(topic)s::text, key, partition, log_offset, event_id, type,
-        headers::jsonb, body, error_code, error, attempts
+        headers::jsonb, body, error_code, error, attempts, fingerprint
     FROM unnest(%(key)s::text[], %(partition)s::int[], %(log_offset)s::bigint[],
         %(event_id)s::uuid[], %(type)s::text[], %(headers)s::text[], %(body)s::bytea[],
-        %(error_code)s::text[], %(error)s::text[], %(attempts)s::int[])
+        %(error_code)s::text[], %(error)s::text[], %(attempts)s::int[], %(fingerprint)s::text[])
         WITH ORDINALITY AS new (key, partition, log_offset, event_id, type, headers, body,
-            error_code, error, attempts, position)
+            error_code, error, attempts, fingerprint, position)
     ORDER BY position
     ON CONFLICT (consumer, topic, partition, log_offset, event_id) DO NOTHING
-    RETURNING key"""
+    RETURNING id, partition, log_offset"""
 
 _PARK_KEY: Final = """
     INSERT INTO messaging.parked_keys (consumer, topic, key, reason)
@@ -101,41 +97,18 @@ _OPEN: Final = """
 _RESOLVE: Final = """
     UPDATE messaging.parked_messages
     SET resolution = %(resolution)s::text, resolved_at = now()
-    WHERE id = %(id)s"""
+    WHERE id = ANY(%(ids)s::bigint[])"""
 
 _FAILED: Final = """
     UPDATE messaging.parked_messages
-    SET attempts = attempts + 1, error_code = %(error_code)s::text, error = %(error)s::text
+    SET attempts = attempts + 1, error_code = %(error_code)s::text, error = %(error)s::text,
+        fingerprint = %(fingerprint)s::text
     WHERE id = %(id)s"""
 
 _SUMMARY: Final = """
     SELECT count(*) AS keys, min(parked_at) AS oldest_at
     FROM messaging.parked_keys
     WHERE consumer = %(consumer)s::text"""
-
-_LIST: Final = """
-    SELECT held.owner, held.topic, held.key, held.reason, held.parked_at, queue.messages,
-        queue.first_type, queue.first_error
-    FROM (
-        SELECT consumer AS owner, topic, key, reason, parked_at FROM messaging.parked_keys
-        UNION ALL
-        SELECT 'outbox-relay', topic, key, reason, parked_at FROM messaging.outbox_parked_keys
-    ) AS held
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS messages, (array_agg(type ORDER BY position))[1] AS first_type,
-            (array_agg(error ORDER BY position))[1] AS first_error
-        FROM (
-            SELECT id AS position, type, error FROM messaging.parked_messages
-            WHERE consumer = held.owner AND topic = held.topic AND key = held.key
-                AND resolution IS NULL
-            UNION ALL
-            SELECT seq, type, error FROM messaging.outbox_parked_rows
-            WHERE held.owner = 'outbox-relay' AND topic = held.topic AND aggregateid = held.key
-                AND resolution IS NULL
-        ) AS waiting
-    ) AS queue
-    ORDER BY held.parked_at, held.owner, held.topic, held.key
-    LIMIT %(limit)s"""
 
 
 async def lock_shared(tx: Transaction, consumer: str, topic: str, keys: Sequence[str]) -> set[str]:
@@ -150,13 +123,13 @@ async def lock(tx: Transaction, consumer: str, topic: str, key: str) -> bool:
 
 async def insert(
     tx: Transaction, consumer: str, topic: str, messages: Sequence[NewMessage]
-) -> list[str]:
-    """Park `messages` in their order; returns the keys of those that were not parked before."""
+) -> list[Inserted]:
+    """Park `messages` in their order; returns those that were not parked before."""
     columns = {
         name: [getattr(message, name) for message in messages]
         for name in NewMessage.__struct_fields__
     }
-    return await tx.fetch(str, _INSERT, consumer=consumer, topic=topic, **columns)
+    return await tx.fetch(Inserted, _INSERT, consumer=consumer, topic=topic, **columns)
 
 
 async def park_key(tx: Transaction, consumer: str, topic: str, key: str, reason: str) -> bool:
@@ -176,22 +149,21 @@ async def open_messages(
     return await tx.fetch(OpenMessage, _OPEN, consumer=consumer, topic=topic, key=key, limit=limit)
 
 
-async def resolve(tx: Transaction, message_id: int, resolution: str) -> None:
-    """Close a parked message as `retried` or `skipped`."""
-    await tx.execute(_RESOLVE, id=message_id, resolution=resolution)
+async def resolve(tx: Transaction, message_ids: Sequence[int], resolution: str) -> None:
+    """Close parked messages as `retried` or `skipped`."""
+    await tx.execute(_RESOLVE, ids=list(message_ids), resolution=resolution)
 
 
-async def note_failure(tx: Transaction, message_id: int, error_code: str, error: str) -> None:
+async def note_failure(
+    tx: Transaction, message_id: int, *, error_code: str, error: str, fingerprint: str
+) -> None:
     """Count one more failed attempt and keep what it failed of."""
-    await tx.execute(_FAILED, id=message_id, error_code=error_code, error=error)
+    await tx.execute(
+        _FAILED, id=message_id, error_code=error_code, error=error, fingerprint=fingerprint
+    )
 
 
 async def summary(tx: Transaction, consumer: str) -> Summary:
     """Return how much `consumer` has parked."""
     found = await tx.fetch_one(Summary, _SUMMARY, consumer=consumer)
     return found or Summary(keys=0, oldest_at=None)
-
-
-async def keys(tx: Transaction, limit: int) -> list[KeySummary]:
-    """Return the parked keys of every consumer and of the relay, oldest first."""
-    return await tx.fetch(KeySummary, _LIST, limit=limit)

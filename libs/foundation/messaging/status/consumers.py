@@ -9,16 +9,15 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from libs.foundation.database.connections import Connection
+from libs.foundation.database.transaction import Transaction
 from libs.foundation.messaging.replay.selection import Reader
-from libs.foundation.messaging.sql import consumer_status
+from libs.foundation.messaging.sql import consumer_status, parking_stops
 from libs.foundation.messaging.sql.consumer_status import ParkedSummary
 from libs.foundation.messaging.status.lag import GroupOffsets, LagReader, open_lag_reader
 from libs.foundation.messaging.status.outbox import drain_s
 from libs.foundation.settings import KafkaSettings
 
 _BROKER_S: Final = 15.0
-# A worker that has parked so many keys within a minute parks no more until it is restarted.
-_STOPS_AFTER_KEYS: Final = 20
 
 
 class TopicLag(Struct, frozen=True, kw_only=True):
@@ -32,8 +31,8 @@ class TopicLag(Struct, frozen=True, kw_only=True):
 class ConsumerStatus(Struct, frozen=True, kw_only=True):
     """One consumer; whatever the brokers have not told is None.
 
-    `finished_per_s` and `arrived_per_s` are those of the moment of looking. `parking_stopped` is
-    what the database lets suspect; the metric of the worker knows.
+    `finished_per_s` and `arrived_per_s` are those of the moment of looking. `parking_stopped` says
+    whether a process of it parks no more until it is told to go on.
     """
 
     name: str
@@ -69,6 +68,7 @@ async def consumers_status(
         each.consumer: each
         for each in await consumer_status.parked(connection, [reader.name for reader in readers])
     }
+    stopped = {stop.owner for stop in await parking_stops.live(Transaction(connection))}
     lags: dict[str, _Lag] = {}
     problem: str | None = None
     try:
@@ -78,7 +78,13 @@ async def consumers_status(
         problem = f"the brokers do not answer: {type(error).__name__}"
     return ConsumersStatus(
         consumers=[
-            _status(reader, lags.get(reader.name), parked.get(reader.name)) for reader in readers
+            _status(
+                reader,
+                lags.get(reader.name),
+                parked.get(reader.name),
+                parking_stopped=reader.name in stopped,
+            )
+            for reader in readers
         ],
         broker_problem=problem,
     )
@@ -113,7 +119,9 @@ def _arrived(before: GroupOffsets, after: GroupOffsets) -> int:
     return max(0, sum(after.ends.values()) - sum(before.ends.values()))
 
 
-def _status(reader: Reader, lag: _Lag | None, parked: ParkedSummary | None) -> ConsumerStatus:
+def _status(
+    reader: Reader, lag: _Lag | None, parked: ParkedSummary | None, *, parking_stopped: bool
+) -> ConsumerStatus:
     waiting = sum(topic.lag_messages for topic in lag.topics) if lag else 0
     return ConsumerStatus(
         name=reader.name,
@@ -124,5 +132,5 @@ def _status(reader: Reader, lag: _Lag | None, parked: ParkedSummary | None) -> C
         drain_s=drain_s(waiting, lag.finished_per_s, lag.arrived_per_s) if lag else None,
         parked_keys=parked.keys if parked else 0,
         parked_oldest_s=parked.oldest_s if parked else 0.0,
-        parking_stopped=parked is not None and parked.keys_in_a_minute >= _STOPS_AFTER_KEYS,
+        parking_stopped=parking_stopped,
     )

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -14,7 +14,7 @@ SET ROLE orderly_owner;
 ALTER TABLE messaging.operator_requests DROP CONSTRAINT operator_requests_verb_check;
 ALTER TABLE messaging.operator_requests ADD CONSTRAINT operator_requests_verb_check
     CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover', 'reconcile', 'replay',
-        'forget', 'stop', 'resend_step', 'cancel', 'reject')) NOT VALID;
+        'forget', 'stop', 'resume', 'resend_step', 'cancel', 'reject')) NOT VALID;
 -- Whoever decides has looked at a version: on another one the decision is refused.
 ALTER TABLE messaging.operator_requests ADD COLUMN expected_version bigint;
 GRANT INSERT (expected_version) ON messaging.operator_requests TO orderly_operator;
@@ -36,7 +36,7 @@ DELETE FROM messaging.operator_requests WHERE verb IN ('resend_step', 'cancel', 
 ALTER TABLE messaging.operator_requests DROP CONSTRAINT operator_requests_verb_check;
 ALTER TABLE messaging.operator_requests ADD CONSTRAINT operator_requests_verb_check
     CHECK (verb IN ('retry', 'skip', 'reanchor', 'handover', 'reconcile', 'replay',
-        'forget', 'stop'));
+        'forget', 'stop', 'resume'));
 ALTER TABLE messaging.operator_requests DROP COLUMN expected_version;
 DROP VIEW web.idempotency_locations;
 REVOKE INSERT ON orders.cancellations FROM orderly_worker_orders;
