@@ -68,7 +68,7 @@ test: install ## Run every test; TESTS=tests/unit and TEST_OPTIONS="-k name -n0"
 
 fuzz: install ## Send the API many generated requests; FUZZ_EXAMPLES and FUZZ_SEED go further.
 	@ORDERLY_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) ORDERLY_FUZZ_SEED=$(FUZZ_SEED) \
-		$(BIN)/python -m pytest -n0 -q tests/e2e/api/test_schemathesis.py
+		$(BIN)/python -m pytest -n0 -q -s tests/e2e/api/test_schemathesis.py
 
 format: install ## Rewrite the code in the house format and apply the safe fixes of ruff.
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -37,6 +37,7 @@ async def test_every_answer_to_generated_requests_is_documented(
 
         status, output = await fuzz(url, tmp_path, token)
 
+    sys.stdout.write(output)
     assert status == 0, output
     assert int(re.findall(r"(\d+) generated", output)[0]) > 500, output
     assert "Stateful" in output
