@@ -1,1 +1,1 @@
-"""Statements of the `orderly` command."""
+"""The statements of the `orderly` command that no other process runs."""
