@@ -70,6 +70,7 @@ class RequestRunner:
             may_resume = await self._stops.look(tx)
             await self._refuse_others(tx)
             await request_items.adopt(tx, self._consumer)
+            await request_items.stop_asked(tx, self._consumer)
         if may_resume:
             self._stops.resume()
         until_s = monotonic() + self._look_s
