@@ -1,6 +1,10 @@
 """Attempts and fingerprints of parked messages, requests for many keys, and stops of parking."""
 
+from typing import Final
+
 from alembic import op
+
+from migrations.row_requests import STEP
 
 revision = "0014"
 down_revision = "0013"
@@ -141,12 +145,43 @@ ALTER TABLE messaging.parked_messages DROP COLUMN fingerprint;
 """
 
 
+def expiry(*changes: tuple[str, str]) -> str:
+    """Return what replaces `expire_finished` by the one of the step before, with `changes`."""
+    name = "FUNCTION messaging.expire_finished("
+    text = f"SET ROLE orderly_owner;\nCREATE OR REPLACE {name}{STEP.partition(name)[2]}"
+    for before, after in changes:
+        if text.count(before) != 1:
+            raise ValueError(f"found {text.count(before)} times: {before}")
+        text = text.replace(before, after)
+    return text
+
+
+STOPS: Final = (
+    (
+        "    held_back AS (",
+        """    stops AS (
+        DELETE FROM messaging.parking_stops AS s WHERE s.ctid = ANY (ARRAY(
+            SELECT e.ctid FROM messaging.parking_stops AS e
+            WHERE coalesce(e.resumed_at, e.seen_at)
+                < now() - greatest(older_than, interval '14 days')
+            ORDER BY e.id LIMIT rows_max FOR UPDATE SKIP LOCKED))
+        RETURNING 1),
+    held_back AS (""",
+    ),
+    (
+        "+ (SELECT count(*) FROM held_back)",
+        "+ (SELECT count(*) FROM held_back) + (SELECT count(*) FROM stops)",
+    ),
+)
+
+
 def upgrade() -> None:
     """Add what the quarantine keeps beside the messages themselves."""
-    for part in (COLUMNS, TABLES, RIGHTS):
+    for part in (COLUMNS, TABLES, RIGHTS, expiry(*STOPS)):
         op.execute(part)
 
 
 def downgrade() -> None:
     """Drop it: histories, requests for many keys and their results are forgotten."""
+    op.execute(expiry())
     op.execute(UNDO)

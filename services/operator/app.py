@@ -53,6 +53,7 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     parked.command(parked_commands.show)
     parked.command(parked_commands.retry)
     parked.command(parked_commands.skip)
+    parked.command(parked_commands.stop)
     parked.command(parked_commands.resume)
     app.command(parked)
 

@@ -130,6 +130,22 @@ class ParkedCommands:
                 request_id = await asking.ask_resume(tx, owner, asker)
             return await self._wait_for(connection, request_id, options)
 
+    async def stop(
+        self, request: UUID, *, options: Annotated[AskOptions, Parameter(name="*")] = _ASKING
+    ) -> int:
+        """End a retry or skip where it is: keys that are not done stay parked."""
+        asker = options.asker()
+        if asker is None:
+            return self._refuse(_NO_REASON, as_json=options.json)
+        access = load_access(DatabaseAccess, self._environ)
+        async with connected(access) as connection:
+            try:
+                async with transaction(connection) as tx:
+                    request_id = await asking.ask_stop(tx, request, asker)
+            except Refused as error:
+                return self._refuse(str(error), as_json=options.json)
+            return await self._wait_for(connection, request_id, options)
+
     async def _act(
         self,
         verb: Verb,

@@ -187,10 +187,12 @@ def _attempt(attempt: Attempt) -> str:
 def _about(request: Audited) -> str:
     if request.topic is not None:
         return f"{request.topic} {_plain(request.key or '')}"
-    if request.key_selection is None:
+    selection = request.key_selection if request.row_selection is None else request.row_selection
+    if selection is None:
         return "-"
-    chosen = [f"{name}={value}" for name, value in request.key_selection.items()]
-    return f"{request.keys} keys: {', '.join(chosen) or 'all'}"
+    given = [f"{name}={value}" for name, value in selection.items() if value]
+    chosen = _plain(", ".join(given)) or "all"
+    return f"{request.keys} keys: {chosen}" if request.keys else chosen
 
 
 def _more(console: Console, shown: int, found: int, what: str) -> None:

@@ -102,6 +102,13 @@ class ParkedToys:
         ):
             return await asking.ask(tx, verb, narrowing or Narrowing(owner=self.owner), ASKER)
 
+    async def ask_stop(self, request_id: UUID) -> UUID:
+        async with (
+            self.toys.pool(self.toys.database.url_for(OPERATOR), size=1) as pool,
+            transaction(pool) as tx,
+        ):
+            return await asking.ask_stop(tx, request_id, ASKER)
+
     async def outcome(self, request_id: UUID) -> Outcome:
         async with (
             self.toys.pool(self.toys.database.url_for(OPERATOR), size=1) as pool,

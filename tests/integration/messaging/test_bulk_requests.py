@@ -187,6 +187,47 @@ async def test_a_person_who_waits_for_one_key_is_served_before_the_rest_of_many(
     assert [key for key, _ in await toys.effects()].index("urgent") < 3
 
 
+async def test_a_request_that_is_stopped_leaves_the_rest_of_its_keys_parked_with_their_owners(
+    toys: Toys, parked: ParkedToys
+) -> None:
+    other = ParkedToys(toys, f"{parked.owner}-2")
+    for key in ("a", "b", "c"):
+        parked.park(key, [1])
+    other.park("d", [1])
+    asked = await parked.ask("retry", Narrowing(fingerprint=CAUSE))
+
+    # After one key the member rests for longer than it is looked at.
+    async with parked.running(definition(parked.owner, [], note), bulk_messages_per_s=1):
+        await eventually(toys.effects)
+        stop = await parked.ask_stop(asked.request_id)
+        await eventually(
+            lambda: parked.outcome(asked.request_id), lambda found: found.request.stopped > 0
+        )
+    half_way = await parked.outcome(stop)
+    async with other.runner(definition(other.owner, [], note)) as runner:
+        await work_off(runner)
+
+    found = await parked.outcome(asked.request_id)
+    done = [key for key, _ in await toys.effects()]
+    assert half_way.request.finished_at is None
+    assert (found.request.done, found.request.stopped) == (len(done), 4 - len(done))
+    assert (await parked.outcome(stop)).request.outcome == f"finished: {found.request.outcome}"
+    assert "stopped by ada: 0 handled, 0 left out" in [item.outcome for item in found.items]
+    assert await parked.parked_keys() == [key for key in "abc" if key not in done]
+    assert await other.parked_keys() == ["d"]
+
+
+async def test_what_is_over_cannot_be_stopped(parked: ParkedToys) -> None:
+    parked.park("a", [1])
+    asked = await parked.ask("retry")
+    async with parked.runner(definition(parked.owner, [], note)) as runner:
+        await work_off(runner)
+
+    for request_id in (asked.request_id, uuid4()):
+        with pytest.raises(Refused, match="is under way"):
+            await parked.ask_stop(request_id)
+
+
 async def test_a_key_the_environment_always_fails_is_given_up_and_the_others_run(
     toys: Toys, parked: ParkedToys
 ) -> None:

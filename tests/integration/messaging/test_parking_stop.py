@@ -45,7 +45,7 @@ async def test_a_stopped_process_is_seen_and_parks_again_when_it_is_asked_to(
 
     async with toys.consuming(definition(topic.name, [topic], handler), settings) as consumer:
         await send(toys.bootstrap, one_lane, bad)
-        (stop,) = await eventually(lambda: stops(toys), lambda found: found != [])
+        (stop,) = await eventually(lambda: stops(toys), lambda found: found != [], within_s=60)
         _, listed = await asked(toys, "list")
         assert len(await toys.parked()) == 5
         assert REGISTRY.get_sample_value("consumer_parking_stopped") == 1
@@ -85,6 +85,6 @@ async def test_lanes_that_park_at_the_same_time_do_not_pass_the_bound_together(
     async with toys.consuming(definition(topic.name, [topic], handler), settings):
         # Four partitions, three of them at work at a time.
         await send(toys.bootstrap, topic, [message(Noted(f"k{n}", 0)) for n in range(40)])
-        await eventually(lambda: stops(toys), lambda found: found != [])
+        await eventually(lambda: stops(toys), lambda found: found != [], within_s=60)
 
     assert len(await toys.parked()) == 7

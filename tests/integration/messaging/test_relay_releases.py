@@ -44,6 +44,16 @@ async def ask(database: Database, verb: Verb, narrowing: Narrowing = EVERY_CAUSE
         return await asking.ask(tx, verb, narrowing, asker)
 
 
+async def stop(database: Database, request_id: UUID) -> UUID:
+    operator = settings_of(database.url_for("orderly_operator"))
+    asker = Asker(requested_by="ada", reason="the topic is as it was")
+    async with (
+        open_connection(operator, "toy operator") as connection,
+        transaction(connection) as tx,
+    ):
+        return await asking.ask_stop(tx, request_id, asker)
+
+
 async def outcome(database: Database, request_id: UUID) -> Outcome:
     reader = settings_of(database.url_for("orderly_reader"))
     async with open_connection(reader, "toy reader") as connection, transaction(connection) as tx:
@@ -112,6 +122,26 @@ async def test_every_key_of_one_cause_is_released_in_order_while_others_flow(
         assert versions(recorder, key) == [1, 2, 3, 4]
     found = await outcome(database, asked.request_id)
     assert found.request.outcome == "finished: 3 keys done, 0 stopped, 0 refused"
+
+
+async def test_a_release_that_is_stopped_ends_between_two_pages(database: Database) -> None:
+    recorder = Recorder(refuses=is_first_of_bad)
+    await park(database, recorder)
+    recorder.refuses = accept
+    asked = await ask(database, "retry", Narrowing(fingerprint="toy-refused"))
+
+    settings = relay_settings(database, standby_poll_ms=5, window_rows_max=1, bulk_rows_per_s=1)
+    async with relaying(settings, recorder):
+        await recorder.until(lambda: ("bad0", 1) in recorder.changes())
+        await stop(database, asked.request_id)
+        await eventually(database, OPEN, 0)
+
+    found = await outcome(database, asked.request_id)
+    assert found.request.stopped > 0
+    handled = {item.key: item.handled for item in found.items}
+    assert {key: versions(recorder, key)[-1:] for key in BAD} == {
+        key: [handled[key]] if handled[key] else [] for key in BAD
+    }
 
 
 class Crash(Exception):

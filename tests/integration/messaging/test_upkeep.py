@@ -260,7 +260,11 @@ async def test_what_is_finished_is_deleted_when_it_is_old_and_nothing_else(
         SELECT n, gen_random_uuid(), 'toy', 'k', 't', 't', 0, '/t', now(), '',
             CASE WHEN n = 1 THEN 'released' END,
             CASE WHEN n = 1 THEN now() - interval '100 days' END
-        FROM generate_series(1, 2) AS n""",
+        FROM generate_series(1, 2) AS n;
+        INSERT INTO messaging.parking_stops (consumer, process, keys_max, seen_at, resumed_at)
+        SELECT 'toys', 'host:1', 20, now() - seen, now() - resumed
+        FROM (VALUES (interval '100 days', interval '99 days'), ('100 days', NULL),
+            ('100 days', '20 days'), ('1 second', NULL)) AS made (seen, resumed)""",
     )
 
     await keep(database)
@@ -268,9 +272,10 @@ async def test_what_is_finished_is_deleted_when_it_is_old_and_nothing_else(
     left = (
         "SELECT (SELECT count(*) FROM messaging.operator_requests),"
         " (SELECT count(*) FROM messaging.parked_messages),"
-        " (SELECT count(*) FROM messaging.outbox_parked_rows)"
+        " (SELECT count(*) FROM messaging.outbox_parked_rows),"
+        " (SELECT count(*) FROM messaging.parking_stops)"
     )
-    assert execute(database, left) == [(2, 1_500, 1)]
+    assert execute(database, left) == [(2, 1_500, 1, 2)]
 
 
 async def test_the_age_of_each_chore_and_the_room_ahead_are_measured(database: Database) -> None:

@@ -189,6 +189,24 @@ async def test_a_command_that_was_cut_off_goes_on_when_it_is_given_again(
         await eventually(parked.parked_keys, lambda keys: keys == [])
 
 
+async def test_what_was_asked_for_is_stopped_and_the_audit_says_by_whom(parked: ParkedToys) -> None:
+    await run(parked, "parked", "retry", parked.owner, "--yes", *WHY, "--wait-s", "0.1")
+    ((request,),) = await requests(parked)
+    stop = ("parked", "stop", str(request), "--reason", "the wrong cause")
+
+    waiting, _ = await run(parked, *stop, "--wait-s", "0.1")
+    async with parked.runner(definition(parked.owner, [])) as runner:
+        await runner.look()
+    again, output = await run(parked, *stop)
+    _, audit = await run(parked, "audit", "list")
+
+    assert (waiting, again) == (3, 1)
+    assert "is under way" in output
+    assert "finished: stopped: 0 keys done, 3 stopped, 0 refused" in audit
+    assert f"request={request}" in audit
+    assert await parked.parked_keys() == ["k1", "k2", "k3"]
+
+
 async def test_what_looks_like_markup_or_a_command_of_the_terminal_is_shown_as_it_is(
     parked: ParkedToys,
 ) -> None:

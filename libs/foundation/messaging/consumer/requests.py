@@ -71,6 +71,7 @@ class RequestRunner:
         async with asyncio.timeout(self._timeout_s), transaction(self._pool) as tx:
             may_resume = await self._stops.look(tx)
             await request_items.adopt(tx, self._consumer)
+            await request_items.stop_asked(tx, self._consumer)
         if may_resume:
             self._stops.resume()
         await self._verbs.look()

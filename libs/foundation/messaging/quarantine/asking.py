@@ -129,6 +129,29 @@ async def ask_resume(tx: Transaction, owner: str, asker: Asker) -> UUID:
     return request_id
 
 
+async def ask_stop(tx: Transaction, target: UUID, asker: Asker) -> UUID:
+    """Ask the owners of a request's keys to leave those parked that are not done.
+
+    Raises Refused when the request is over, or is none for keys.
+    """
+    found = await operator_audit.requests(tx, AuditNarrowing(id=target), 1)
+    if not found or found[0].finished_at is not None or found[0].keys == 0:
+        raise Refused(f"no request {target} for parked keys is under way")
+    request_id = new_id()
+    request = NewRequest(
+        id=request_id,
+        owner=SEVERAL_OWNERS,
+        verb="stop",
+        topic=None,
+        key=None,
+        requested_by=asker.requested_by,
+        reason=asker.reason,
+        key_selection=msgspec.json.encode({"request": target}).decode(),
+    )
+    await request_items.insert_request(tx, request)
+    return request_id
+
+
 async def outcome(tx: Transaction, request_id: UUID, limit: int) -> Outcome | None:
     """Return how far a request has come; None when there is no such request."""
     found = await operator_audit.requests(tx, AuditNarrowing(id=request_id), 1)

@@ -43,8 +43,9 @@ async def next_item(connection: Connection) -> OpenItem | None:
     two relays from serving one key. Requests whose keys are done are finished first.
     """
     tx = Transaction(connection)
-    await request_items.close_finished(tx)
     await request_items.adopt(tx, OWNER)
+    await request_items.stop_asked(tx, OWNER)
+    await request_items.close_finished(tx)
     return await request_items.lock_next(tx, OWNER)
 
 

@@ -10,7 +10,10 @@ from libs.foundation.database.transaction import Transaction
 
 
 class Audited(Struct, frozen=True, kw_only=True):
-    """A request; `keys` counts its items, the other counts those that have ended so."""
+    """A request; `keys` counts its items, the other counts those that have ended so.
+
+    `row_selection` is that of a replay, or of what a consumer was made to forget.
+    """
 
     id: UUID
     owner: str
@@ -18,6 +21,7 @@ class Audited(Struct, frozen=True, kw_only=True):
     topic: str | None
     key: str | None
     key_selection: dict[str, Any] | None
+    row_selection: dict[str, Any] | None
     requested_by: str
     reason: str
     requested_at: datetime
@@ -41,9 +45,9 @@ class AuditNarrowing(Struct, frozen=True, kw_only=True):
 
 
 _LIST: Final = """
-    SELECT q.id, q.owner, q.verb, q.topic, q.key, q.key_selection, q.requested_by, q.reason,
-        q.requested_at, q.finished_at, q.outcome, items.keys, items.done, items.stopped,
-        items.refused
+    SELECT q.id, q.owner, q.verb, q.topic, q.key, q.key_selection, q.row_selection,
+        q.requested_by, q.reason, q.requested_at, q.finished_at, q.outcome, items.keys, items.done,
+        items.stopped, items.refused
     FROM messaging.operator_requests AS q
     CROSS JOIN LATERAL (
         SELECT count(*) AS keys, count(*) FILTER (WHERE i.result = 'done') AS done,

@@ -183,7 +183,8 @@ _HELD_BACK: Final = """
             jsonb_build_object('name', 'ce_subject', 'text', aggregateid),
             jsonb_build_object('name', 'ce_time', 'text', occurred_at),
             jsonb_build_object('name', 'ce_sequence', 'text', sequence::text),
-            jsonb_build_object('name', 'traceparent', 'text', traceparent)),
+            jsonb_build_object('name', 'traceparent', 'text', traceparent),
+            jsonb_build_object('name', 'replay', 'text', replay_request)),
             '$[*] ? (@.text != null)')::text AS headers,
         parked_at, attempts, coalesce(error_code, CASE WHEN error IS NULL THEN 'queued'
             ELSE 'refused' END) AS code,

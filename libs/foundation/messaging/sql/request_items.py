@@ -126,6 +126,34 @@ _CLOSE_FINISHED: Final = """
         FROM messaging.operator_request_items AS i WHERE i.request_id = over.id) AS tally
     WHERE q.id = over.id AND q.finished_at IS NULL"""
 
+# Keys that somebody wants left alone. SKIP LOCKED: the next look meets one that is worked on now.
+_STOP: Final = """
+    UPDATE messaging.operator_request_items AS i
+    SET result = 'stopped', finished_at = clock_timestamp(),
+        outcome = format('stopped by %%s: %%s handled, %%s left out', unwanted.requested_by,
+            i.handled, i.skipped)
+    FROM (
+        SELECT o.request_id, o.position, wish.requested_by
+        FROM messaging.operator_requests AS wish
+        JOIN messaging.operator_request_items AS o
+            ON o.request_id = (wish.key_selection->>'request')::uuid
+        WHERE wish.owner = 'several' AND wish.verb = 'stop' AND wish.finished_at IS NULL
+            AND o.owner = %(owner)s::text AND o.finished_at IS NULL
+        FOR UPDATE OF o SKIP LOCKED) AS unwanted
+    WHERE i.request_id = unwanted.request_id AND i.position = unwanted.position"""
+
+_CLOSE_STOPS: Final = """
+    UPDATE messaging.operator_requests AS q
+    SET finished_at = clock_timestamp(), outcome = 'finished: ' || over.outcome
+    FROM (
+        SELECT wish.id, coalesce(target.outcome, 'it is gone') AS outcome
+        FROM messaging.operator_requests AS wish
+        LEFT JOIN messaging.operator_requests AS target
+            ON target.id = (wish.key_selection->>'request')::uuid
+        WHERE wish.owner = 'several' AND wish.verb = 'stop' AND wish.finished_at IS NULL
+            AND (target.id IS NULL OR target.finished_at IS NOT NULL)) AS over
+    WHERE q.id = over.id AND q.finished_at IS NULL"""
+
 _OF_REQUEST: Final = """
     SELECT position, owner, topic, key, head, handled, skipped, finished_at, result, outcome
     FROM messaging.operator_request_items
@@ -176,9 +204,15 @@ async def note(tx: Transaction, item: OpenItem, step: ItemStep) -> None:
     )
 
 
-async def close_finished(tx: Transaction) -> int:
-    """Finish every request whose items are; return how many."""
-    return await tx.execute(_CLOSE_FINISHED)
+async def stop_asked(tx: Transaction, owner: str) -> None:
+    """End the items of `owner` whose request somebody wants stopped."""
+    await tx.execute(_STOP, owner=owner)
+
+
+async def close_finished(tx: Transaction) -> None:
+    """Finish every request whose items are, and every wish to stop one that has ended."""
+    await tx.execute(_CLOSE_FINISHED)
+    await tx.execute(_CLOSE_STOPS)
 
 
 async def of_request(tx: Transaction, request_id: UUID, limit: int) -> list[Item]:
