@@ -10,6 +10,7 @@ from libs.domain.orders.worker import OrdersWorkerSettings
 from libs.domain.payments.settings import PaymentsSettings
 from libs.foundation.messaging.relay.settings import RelaySettings
 from libs.foundation.settings import SettingRow, reference
+from services.admin.settings import AdminSettings
 from services.api.settings import ApiSettings
 from services.operator.settings import DatabaseAccess, KafkaAccess
 from services.payment_simulator.settings import SimulatorSettings
@@ -27,6 +28,9 @@ class Chapter(Struct, frozen=True, kw_only=True):
 
 CHAPTERS: Final = (
     Chapter(title="API", command="python -m services.api", prefix="API_", settings=ApiSettings),
+    Chapter(
+        title="Admin", command="python -m services.admin", prefix="ADMIN_", settings=AdminSettings
+    ),
     Chapter(
         title="Outbox relay",
         command="python -m services.outbox_relay",

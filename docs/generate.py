@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from docs.api_contract import openapi
+from docs.api_contract import admin_openapi, openapi
 from docs.compatibility import api_breaks, message_breaks
 from docs.configuration import configuration
 from docs.message_contracts import asyncapi, message_schemas
@@ -31,6 +31,7 @@ def documents() -> Mapping[str, str]:
         "docs/configuration.md": configuration(),
         "docs/problems.md": problems(),
         f"{CONTRACTS}/{_OPENAPI}": openapi(),
+        f"{CONTRACTS}/admin.json": admin_openapi(),
         f"{CONTRACTS}/asyncapi.json": asyncapi(),
         **{f"{CONTRACTS}/{_SCHEMAS}/{name}.json": schema for name, schema in schemas},
     }

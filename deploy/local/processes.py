@@ -36,6 +36,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
     api_port: int
     payment_simulator_port: int
     issuer_port: int
+    admin_port: int
     databases: Mapping[str, str]
     """The DSN of each role."""
 
@@ -51,6 +52,10 @@ class Addresses(Struct, frozen=True, kw_only=True):
     def issuer_url(self) -> str:
         return f"http://127.0.0.1:{self.issuer_port}"
 
+    @property
+    def admin_url(self) -> str:
+        return f"http://127.0.0.1:{self.admin_port}"
+
     def fill(self, template: str) -> str:
         return template.format(
             folder=self.folder,
@@ -60,6 +65,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
             payment_simulator_port=self.payment_simulator_port,
             payment_simulator_url=self.payment_simulator_url,
             issuer_port=self.issuer_port,
+            admin_port=self.admin_port,
             databases=self.databases,
         )
 
@@ -102,6 +108,18 @@ PROCESSES: Final = (
             "API_AUTHENTICATION_TOKEN_LIFETIME_MAX_S": str(WEEK_S),
             "API_CURSOR_SECRET_FILE": "{folder}/cursor_secret",
             "API_SIMULATOR_WEBHOOK_SECRETS_FILE": "{folder}/webhook_secret",
+        },
+    ),
+    Process(
+        name="admin",
+        module="services.admin",
+        prefix="ADMIN_",
+        environment={
+            "ADMIN_PORT": "{admin_port}",
+            "ADMIN_DATABASE_URL": "{databases[orderly_operator]}",
+            "ADMIN_KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+            "ADMIN_AUTHENTICATION_ISSUERS_FILE": f"{{folder}}/{ISSUERS_FILE}",
+            "ADMIN_AUTHENTICATION_TOKEN_LIFETIME_MAX_S": str(WEEK_S),
         },
     ),
     Process(

@@ -32,6 +32,8 @@ SCOPES: Final = (
     "stock:write",
     "webhooks:manage",
     "privacy:erase",
+    "operations:read",
+    "operations:act",
 )
 WEEK_S: Final = 7 * 24 * 3_600
 

@@ -170,13 +170,14 @@ class Stack:
 
     async def _find_addresses(self) -> Addresses:
         databases = await asyncio.to_thread(prepare_database, self._postgres.url)
-        api_port, payment_simulator_port, issuer_port = ports.free_ports(3)
+        api_port, payment_simulator_port, issuer_port, admin_port = ports.free_ports(4)
         addresses = Addresses(
             folder=str(self._layout.services),
             kafka=self._kafka.bootstrap,
             api_port=api_port,
             payment_simulator_port=payment_simulator_port,
             issuer_port=issuer_port,
+            admin_port=admin_port,
             databases=databases,
         )
         pin_issuer(self._layout.services, addresses.issuer_url)
@@ -207,6 +208,7 @@ class Stack:
             "ORDERLY_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
             "ORDERLY_PAYMENT_SIMULATOR_URL": self.payment_simulator_url,
             "ORDERLY_ISSUER_URL": self._known.issuer_url,
+            "ORDERLY_ADMIN_URL": self._known.admin_url,
             "ORDERLY_STAFF_TOKEN": self.staff_token,
             "ORDERLY_CUSTOMER_TOKEN": self.customer_token,
             **self._variables_of_setup(),

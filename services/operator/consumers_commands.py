@@ -7,13 +7,13 @@ from cyclopts import Parameter
 from msgspec.structs import asdict
 from rich.console import Console
 
+from libs.domain.operations.installation import READERS
 from libs.foundation.messaging.replay.asking import ask
 from libs.foundation.messaging.replay.preview import ReplayRefused, marks_of
 from libs.foundation.messaging.replay.selection import ForgetAsked
 from libs.foundation.messaging.status.consumers import ConsumersStatus, consumers_status
 from services.operator import output
 from services.operator.connection import connected
-from services.operator.installation import READERS
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED
 from services.operator.row_options import AskOptions, RowOptions, wait_for
 from services.operator.settings import DatabaseAccess, KafkaAccess, load_access

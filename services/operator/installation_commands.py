@@ -6,13 +6,13 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from rich.console import Console
 
+from libs.domain.operations.installation import EXPECTED
 from libs.foundation.doctor.examination import examine
 from libs.foundation.doctor.findings import Verdict
 from libs.foundation.doctor.installation_checks import partitions_of
 from libs.foundation.messaging.status.partitions import PartitionedTable, partitions_of_all
 from services.operator import output
 from services.operator.connection import connected
-from services.operator.installation import EXPECTED
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED
 from services.operator.settings import DatabaseAccess, KafkaAccess, load_access
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from libs.contracts.payments import AuthorisePayment
 from libs.contracts.topics import PAYMENTS_COMMANDS
+from libs.domain.operations.order_inspection import Place, inspect, list_stuck, place_of
 from libs.domain.orders.consumers import CONSUMER as ORDERS
 from libs.domain.orders.operator_verbs import CANCEL, REJECT, RESEND_STEP
 from libs.domain.orders.saga import Step
@@ -24,7 +25,6 @@ from libs.foundation.messaging.replay.asking import RATE_PER_S, Asker, ask
 from libs.foundation.messaging.replay.selection import ForgetAsked, ReplayAsked, Selection
 from services.operator import order_tables, output
 from services.operator.connection import connected
-from services.operator.order_inspection import Place, inspect, list_stuck, place_of
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED, Wish, ask_and_wait
 from services.operator.row_options import AskOptions, wait_for
 from services.operator.settings import DatabaseAccess, KafkaAccess, load_access

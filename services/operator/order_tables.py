@@ -4,8 +4,8 @@ from datetime import datetime
 
 from rich.console import Console
 
+from libs.domain.operations.order_report import Message, Report
 from services.operator import output
-from services.operator.order_report import Message, Report
 
 
 def show(console: Console, report: Report) -> None:

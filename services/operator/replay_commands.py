@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from rich.console import Console
 
+from libs.domain.operations.installation import EXPECTED, READERS
 from libs.foundation.messaging.replay.asking import RATE_PER_S, ask
 from libs.foundation.messaging.replay.preview import Preview, ReplayRefused, preview
 from libs.foundation.messaging.replay.selection import Reader, ReplayAsked, StopAsked
@@ -16,7 +17,6 @@ from libs.foundation.messaging.sql import row_requests
 from libs.foundation.messaging.sql.row_requests import Listed
 from services.operator import output
 from services.operator.connection import connected
-from services.operator.installation import EXPECTED, READERS
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED
 from services.operator.row_options import AskOptions, RowOptions, exit_code_of, wait_for
 from services.operator.settings import DatabaseAccess, load_access

@@ -25,6 +25,7 @@ def test_contracts_need_no_library_but_msgspec() -> None:
         ("libs/domain/orders/order.py", "from libs.domain import payments"),
         ("libs/domain/orders/order.py", "from services.api import app"),
         ("libs/domain/money.py", "from libs.domain.orders import order"),
+        ("libs/domain/orders/order.py", "from libs.domain.operations.installation import READERS"),
         ("libs/testkit/build.py", "from services.api import app"),
         ("libs/testkit/build.py", "from tests.unit import example"),
         ("services/api/__main__.py", "from services.worker import table"),
@@ -45,6 +46,10 @@ def test_an_import_against_the_layers_is_found(path: str, line: str) -> None:
         ("libs/foundation/clock.py", "import asyncio, psycopg"),
         ("libs/domain/orders/order.py", "from libs.contracts import payments"),
         ("libs/domain/orders/order.py", "from libs.domain.orders.sql import orders"),
+        (
+            "libs/domain/operations/installation.py",
+            "from libs.domain.orders import routes",
+        ),
         ("services/api/__main__.py", "from libs.domain.orders import routes"),
         ("services/api/__main__.py", "from services.api import app"),
         ("libs/testkit/build.py", "from deploy.local import postgres"),

@@ -22,10 +22,10 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """Who is let in, and how often."""
+    """Who is let in, and how often; an interface for a few people has no quotas."""
 
     authenticator: Authenticator
-    quotas: Quotas
+    quotas: Quotas | None
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -103,7 +103,8 @@ def _route(
             async with asyncio.timeout(deadline_s):
                 authorization = request.headers.getall("authorization", [])
                 principal = await access.authenticator.authenticate(authorization)
-                standing = await access.quotas.spend(principal)
+                if access.quotas is not None:
+                    standing = await access.quotas.spend(principal)
                 reply = await _handled(endpoint, principal, request)
         except Exception as error:  # noqa: BLE001 - every error becomes a problem, none escapes.
             reply = problems.of(error, endpoint.method)

@@ -17,6 +17,8 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "libs.foundation": (),
     **{f"libs.domain.{context}": ("libs.contracts", "libs.foundation") for context in CONTEXTS},
     "libs.domain": ("libs.contracts", "libs.foundation"),
+    # What operators see across the contexts: processes read it, and no context may.
+    "libs.domain.operations": ("libs.domain", "libs.contracts", "libs.foundation"),
     "libs.testkit": ("libs", "deploy.local"),
     "services": ("libs.domain", "libs.contracts", "libs.foundation"),
     "deploy": ("libs.contracts", "libs.foundation"),

@@ -4,11 +4,11 @@ from uuid import UUID
 
 import psycopg
 
+from libs.domain.operations.order_inspection import list_stuck
 from libs.domain.orders.stuck import FIRST, StuckOrders
 from libs.foundation.database.connections import open_connection
 from libs.foundation.database.settings import DatabaseSettings
 from libs.testkit.databases import Database
-from services.operator.order_inspection import list_stuck
 from tests.integration.operator.asking import asked
 from tests.integration.shop import open_shop
 

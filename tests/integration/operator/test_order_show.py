@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from libs.domain.operations.order_inspection import inspect
+from libs.domain.operations.order_report import Report
 from libs.domain.orders.use_cases.authorise_payments import authorise_payments
 from libs.domain.orders.verdict import Standing
 from libs.foundation.database.connections import open_connection
@@ -14,8 +16,6 @@ from libs.foundation.ids import new_id
 from libs.foundation.settings import KafkaSettings
 from libs.testkit import build
 from libs.testkit.databases import Database
-from services.operator.order_inspection import inspect
-from services.operator.order_report import Report
 from tests.integration.operator.asking import NOWHERE, as_json, asked
 from tests.integration.shop import Shop, deliver, open_shop
 

@@ -25,6 +25,7 @@ ADDRESSES = Addresses(
     api_port=8_080,
     payment_simulator_port=8_081,
     issuer_port=8_082,
+    admin_port=8_083,
     databases={
         f"orderly_{role}": f"postgresql://{role}"
         for role in (

@@ -81,8 +81,14 @@ async def plan(tx: Transaction, verb: Verb, narrowing: Narrowing, limit: int) ->
     )
 
 
-async def ask(tx: Transaction, verb: Verb, narrowing: Narrowing, asker: Asker) -> Asked:
-    """Ask the owners of every key that matches, up to KEYS_MAX of them.
+async def ask(
+    tx: Transaction,
+    verb: Verb,
+    narrowing: Narrowing,
+    asker: Asker,
+    request_id: UUID | None = None,
+) -> Asked:
+    """Ask the owners of every key that matches, up to KEYS_MAX of them; under a new id if none.
 
     Keys that somebody has asked for and that are not done stay with that request, so that asking
     again goes on with what was asked before. A skip is for the message that is first now: should
@@ -94,7 +100,7 @@ async def ask(tx: Transaction, verb: Verb, narrowing: Narrowing, asker: Asker) -
     open_requests = {held.asked_request for held in found}
     if None not in open_requests:
         return _joined(verb, found)
-    request_id = new_id()
+    request_id = request_id or new_id()
     is_one = is_one_key(narrowing)
     request = NewRequest(
         id=request_id,

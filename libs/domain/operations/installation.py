@@ -1,4 +1,4 @@
-"""What this installation consists of, as the commands must know it: consumers, roles, topics."""
+"""What this installation consists of, as operators must know it: consumers, roles, topics."""
 
 from typing import Final
 

@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from libs.contracts.topics import TOPICS
 from libs.domain.inventory.sql import inspections as inventory
+from libs.domain.operations.installation import READERS
+from libs.domain.operations.order_report import Report, report_of
 from libs.domain.orders.inspection import OrderFacts, inspect_order
 from libs.domain.orders.lookup import Found, Lookup
 from libs.domain.orders.saga import Step
@@ -28,8 +30,6 @@ from libs.foundation.messaging.journey import holds
 from libs.foundation.messaging.journey.collecting import collect
 from libs.foundation.messaging.sql import journeys
 from libs.foundation.settings import KafkaSettings
-from services.operator.installation import READERS
-from services.operator.order_report import Report, report_of
 
 
 class Place(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""What operators see across the contexts; no context imports it."""

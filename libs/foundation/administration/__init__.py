@@ -1,0 +1,1 @@
+"""What operators ask over HTTP: the same functions that the `orderly` command calls."""
