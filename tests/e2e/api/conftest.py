@@ -19,6 +19,7 @@ from libs.foundation.runtime.readiness import Check
 from libs.foundation.settings import ProcessSettings, Secret
 from libs.testkit.callers import Callers
 from libs.testkit.databases import Database
+from libs.testkit.eventually import eventually
 from libs.testkit.faults import ServiceProcess, running
 from services.api.settings import ApiSettings
 from services.api.wiring import open_application
@@ -134,7 +135,7 @@ async def open_api(database: Database, **changed: object) -> AsyncGenerator[Api]
         settings = replace(api_settings(database, callers), **changed)
         checks: list[Check] = []
         async with open_application(settings, checks.append) as application:
-            assert all(check().ready for check in checks)
+            await eventually(lambda: all(check().ready for check in checks))
             transport = httpx.ASGITransport(as_asgi(application), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
                 yield Api(client, callers)
