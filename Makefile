@@ -41,6 +41,11 @@ down: install ## Stop the stack and leave no process behind.
 status: install ## Show each process of the stack.
 	@$(BIN)/python -m deploy.local status
 
+## Measure it
+.PHONY: bench
+bench: install ## Orderly beside its peers and limits; ONLY=row,row narrows, BENCH_QUICK=1 shortens.
+	@ONLY="$(ONLY)" $(BIN)/python -m loadtests.benchmarks
+
 ## Change it
 .PHONY: install test fuzz format generate requirements clean
 install: $(INSTALLED) ## Make .venv from the hashed requirements (every other command does so too).
