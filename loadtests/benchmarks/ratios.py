@@ -87,5 +87,11 @@ def _reasons(row: Row, samples: Sequence[Sample], absent: Mapping[str, str]) -> 
             if sample.measurement is not None:
                 reason = sample.measurement.refused.get(figure.name)
             if reason is not None:
-                found[f"{figure.contender}, round {sample.round + 1}: {reason}"] = None
+                found[f"{_named(figure)}, round {sample.round + 1}: {reason.strip()}"] = None
     return list(found)
+
+
+def _named(figure: Figure) -> str:
+    """Name what a contender of several figures could not measure."""
+    only = figure.name == Figure(figure.contender).name
+    return figure.contender if only else f"{figure.contender} {figure.name}"

@@ -69,7 +69,7 @@ SETTINGS: Final = {
 class Connect(Program):
     """One worker with one connector; stopping and resuming the connector keeps the JVM warm."""
 
-    start_s = 90.0
+    start_s = 180.0
 
     def __init__(
         self, folder: Path, jars: list[Path], environment: Mapping[str, str], log: Path

@@ -17,7 +17,12 @@ _STOCK: Final = """
     UNION ALL SELECT 'HOT-1', 1000000000"""
 
 
+async def sell(connection: Connection) -> None:
+    """Put the products CD-1 to CD-1000 on sale."""
+    await connection.execute(_PRODUCTS)
+
+
 async def fill(connection: Connection) -> None:
     """Put the products CD-1 to CD-1000 on sale, and stock them and HOT-1."""
-    await connection.execute(_PRODUCTS)
+    await sell(connection)
     await connection.execute(_STOCK)
