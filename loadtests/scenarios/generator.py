@@ -14,7 +14,9 @@ from loadtests.scenarios.latencies import BUCKETS, Latencies
 from loadtests.scenarios.scenario import Stage
 
 _SCRIPT: Final = Path(__file__).parent / "lua" / "open_orders.lua"
-_CONNECTIONS: Final = 512
+# Few enough that none is idle for as long as the server keeps idle ones, many enough for a stall.
+_CONNECTIONS: Final = range(16, 513)
+_SECONDS_KEPT: Final = 2
 # Answers may come a little after the last order was sent.
 _TAIL_S: Final = 3
 _MARGIN_S: Final = 20
@@ -39,7 +41,7 @@ class Sent(Struct, frozen=True, kw_only=True):
 
     planned: int
     broken: int
-    """Connections refused or cut, and answers that did not come in time."""
+    """Connections refused or cut, idle ones as well, and answers that did not come in time."""
     cores: float
     seconds: list[Second]
     accepted_p50_ms: float
@@ -54,8 +56,9 @@ class Sent(Struct, frozen=True, kw_only=True):
         return sum(each.accepted for each in self.seconds)
 
     @property
-    def other(self) -> int:
-        return sum(each.other for each in self.seconds)
+    def lost(self) -> int:
+        """Orders that were shed, or not answered before the end."""
+        return self.sent - self.accepted
 
 
 class _Printed(Struct, frozen=True):
@@ -75,7 +78,7 @@ async def send(site: Site, url: str, token: str, stages: Sequence[Stage], skus: 
         (
             "wrk",
             "-t1",
-            f"-c{_CONNECTIONS}",
+            f"-c{_connections(stages)}",
             f"-d{seconds:.0f}s",
             "--timeout",
             "10s",
@@ -88,6 +91,12 @@ async def send(site: Site, url: str, token: str, stages: Sequence[Stage], skus: 
     if found is None:
         raise CommandFailed(f"wrk printed no result: {done.output[-400:]}")
     return _sent(msgspec.json.decode(found.group(1), type=_Printed), done.cores)
+
+
+def _connections(stages: Sequence[Stage]) -> int:
+    peak = max(rate for each in stages for rate in (each.from_rate, each.to_rate))
+    wanted = round(peak * _SECONDS_KEPT)
+    return min(max(wanted, _CONNECTIONS[0]), _CONNECTIONS[-1])
 
 
 def _sent(printed: _Printed, cores: float) -> Sent:

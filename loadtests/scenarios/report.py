@@ -26,7 +26,7 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accept_p50_ms: float
     accept_p99_ms: float
     final_p99_ms: float
-    shed_share: float
+    lost_share: float
     settled_s: float
     memory_growth_mib: float
     broken_invariants: float
@@ -79,17 +79,14 @@ def thresholds_of(name: str) -> Thresholds:
 def judged(outcome: Outcome, thresholds: Thresholds) -> list[Verdict]:
     """Hold every figure against its threshold; without the offered load there is no figure."""
     sent = sum(each.sent for each in outcome.sent)
-    lost = sum(each.other + each.broken for each in outcome.sent)
+    lost = sum(each.lost for each in outcome.sent)
     refused = _refusal(outcome)
-    worst = outcome.sent[-1] if len(outcome.sent) == 1 else None
-    p50s = [each.accepted_p50_ms for each in outcome.sent]
-    p99s = [each.accepted_p99_ms for each in outcome.sent]
     final = next((each for each in outcome.stages if each.stage == _FINAL), None)
     figures: dict[str, float | None] = {
-        "accept_p50_ms": max(p50s) if worst is None else worst.accepted_p50_ms,
-        "accept_p99_ms": max(p99s) if worst is None else worst.accepted_p99_ms,
+        "accept_p50_ms": max(each.accepted_p50_ms for each in outcome.sent),
+        "accept_p99_ms": max(each.accepted_p99_ms for each in outcome.sent),
         "final_p99_ms": None if final is None or not final.messages else final.p99_ms,
-        "shed_share": round(lost / sent, 4) if sent else None,
+        "lost_share": round(lost / sent, 4) if sent else None,
     }
     if refused is not None:
         figures = dict.fromkeys(figures)

@@ -32,7 +32,7 @@ _STOPPED_S: Final = 0.3
 _RUNNING_S: Final = 0.1
 KNEE_P99_MS: Final = 500.0
 """The latency goal of the breakpoint: p99 from the intended start to the answer."""
-_SHED_MAX: Final = 0.01
+_LOST_MAX: Final = 0.01
 _OFFERED_MIN: Final = 0.99
 
 
@@ -41,7 +41,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
     rate: float
     p99_ms: float
-    shed: int
+    lost: int
     holds: bool
     busiest: dict[str, float]
     """The cores of each process in this step, the busiest first."""
@@ -140,13 +140,12 @@ def _step(stage: Stage, sent: Sent, samples: Sequence[Sample]) -> Step:
     names = samples[-1].cores if samples else {}
     cores = {name: sum(each.cores[name] for each in samples) / len(samples) for name in names}
     cores["generator"] = sent.cores
-    lost = sent.other + sent.broken
     return Step(
         rate=stage.from_rate,
         p99_ms=sent.accepted_p99_ms,
-        shed=lost,
+        lost=sent.lost,
         holds=sent.accepted_p99_ms <= KNEE_P99_MS
-        and lost <= sent.sent * _SHED_MAX
+        and sent.lost <= sent.sent * _LOST_MAX
         and sent.sent >= sent.planned * _OFFERED_MIN,
         busiest=dict(sorted(cores.items(), key=lambda each: -each[1])),
     )

@@ -35,7 +35,7 @@ FROM (SELECT sku, count(*) AS quantity FROM unnest(:skus::text::text[]) AS wante
 WHERE s.sku = c.sku;
 UPDATE inventory.reservations AS r
 SET state = 'held', sequence = 1, answer_type = 'inventory.stock_reserved.v1',
-    answer = convert_to(repeat('y', 200), 'UTF8'), updated_at = now()
+    answer = convert_to(repeat('y', 51), 'UTF8'), updated_at = now()
 FROM unnest(:order_ids::text::uuid[]) AS c (order_id)
 WHERE r.order_id = c.order_id;
 INSERT INTO inventory.reservation_items (order_id, sku, quantity, shipped, released, returned)
@@ -48,6 +48,6 @@ INSERT INTO messaging.outbox (id, aggregatetype, aggregateid, type, topic, parti
     sequence, occurred_at, traceparent, payload)
 SELECT uuidv7(), 'reservation', order_id::text, 'inventory.stock_reserved.v1', 'inventory.events',
     1, '/orderly/inventory', 1, now(), '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-    convert_to(repeat('y', 200), 'UTF8')
+    convert_to(repeat('y', 51), 'UTF8')
 FROM unnest(:order_ids::text::uuid[]) AS new (order_id);
 COMMIT;

@@ -18,7 +18,7 @@ GENEROUS = Thresholds(
     accept_p50_ms=100,
     accept_p99_ms=200,
     final_p99_ms=1_000,
-    shed_share=0.1,
+    lost_share=0.1,
     settled_s=10,
     memory_growth_mib=10,
     broken_invariants=0,
@@ -50,7 +50,7 @@ def outcome(*of: Sent, steps: tuple[Step, ...] = (), broken: tuple[str, ...] = (
 
 
 def step(rate: float, *, holds: bool) -> Step:
-    return Step(rate=rate, p99_ms=10, shed=0, holds=holds, busiest={"api": 0.9, "kafka": 0.2})
+    return Step(rate=rate, p99_ms=10, lost=0, holds=holds, busiest={"api": 0.9, "kafka": 0.2})
 
 
 def failed(of: Outcome) -> set[str]:
@@ -64,7 +64,7 @@ def test_a_calm_run_holds() -> None:
 def test_what_was_shed_and_broken_does_not_hold() -> None:
     shed = outcome(sent(accepted=80, other=20), broken=("S1 CD-1",))
 
-    assert failed(shed) == {"shed_share", "broken_invariants"}
+    assert failed(shed) == {"lost_share", "broken_invariants"}
 
 
 @pytest.mark.parametrize("refused", [sent(planned=200), sent(cores=0.95)])
@@ -73,7 +73,7 @@ def test_a_load_that_was_not_offered_gives_no_figure(refused: Sent) -> None:
         "accept_p50_ms",
         "accept_p99_ms",
         "final_p99_ms",
-        "shed_share",
+        "lost_share",
     }
 
 
