@@ -49,7 +49,10 @@ class _Pgbench(Contender):
             seconds=site.scale.load_s,
         )
         facts = cpu.cores() | {"generator_cores": result.cores}
-        refused = refusals.busy_generator(result.thread_cores)
+        refused = refusals.first(
+            None if result.tps else f"no transaction ended within {site.scale.load_s} s",
+            refusals.busy_generator(result.thread_cores),
+        )
         if refused is not None:
             return Measurement(refused={"rate": refused}, facts=facts)
         return Measurement(figures={"rate": result.tps * self.units_a_transaction}, facts=facts)
