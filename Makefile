@@ -41,6 +41,22 @@ down: install ## Stop the stack and leave no process behind.
 status: install ## Show each process of the stack.
 	@$(BIN)/python -m deploy.local status
 
+## Measure it
+LOADS := load-smoke load-steady load-spike load-soak load-breakpoint load-slow-consumer load-hot-sku
+.PHONY: bench $(LOADS)
+bench: install ## Orderly beside its peers and limits; ONLY=row,row narrows, BENCH_QUICK=1 shortens.
+	@ONLY="$(ONLY)" $(BIN)/python -m loadtests.benchmarks
+
+load-smoke: ## Ten orders a second: does it work? Each load-... asserts loadtests/scenarios/thresholds.toml.
+load-steady: ## The rate to carry all day; LOAD_SCALE=0.5 halves every rate of any load-... .
+load-spike: ## Ten times the usual rate within two seconds, and back.
+load-soak: ## Half of the usual rate for LOAD_MINUTES=15: does anything grow?
+load-breakpoint: ## Step by step more, until the latency goal does not hold: where is the knee?
+load-slow-consumer: ## The inventory worker gets a quarter of its time, then catches up.
+load-hot-sku: ## Every order is for the same SKU.
+$(LOADS): install
+	@$(BIN)/python -m loadtests.scenarios $(@:load-%=%)
+
 ## Change it
 .PHONY: install test fuzz format generate requirements clean
 install: $(INSTALLED) ## Make .venv from the hashed requirements (every other command does so too).

@@ -21,7 +21,12 @@ class WrongJar(Exception):
 
 
 def kafka_jars(report: Callable[[str], None]) -> list[Path]:
-    """Return the jars for Kafka's class path, fetching those that are not here yet.
+    """Return the jars for Kafka's class path, fetching those that are not here yet."""
+    return locked_jars(LOCK, "Kafka", report)
+
+
+def locked_jars(lock: Path, name: str, report: Callable[[str], None]) -> list[Path]:
+    """Return the jars that `lock` names, fetching those that are not here yet.
 
     Only what the lock names is fetched: no version is resolved anew, so every clone runs the
     same bytes. The Maven repository of the user (its mirrors, too, from jgo's settings) is shared.
@@ -32,10 +37,10 @@ def kafka_jars(report: Callable[[str], None]) -> list[Path]:
         repo_cache=settings.repo_cache,
         remote_repos={"central": MAVEN_CENTRAL_URL, **settings.repositories},
     )
-    locked = LockFile.load(LOCK).dependencies
+    locked = LockFile.load(lock).dependencies
     wanted = {_artifact(context, dependency): dependency.sha256 for dependency in locked}
     missing = [artifact for artifact in wanted if not is_complete(artifact, wanted[artifact])]
-    _fetch(missing, report)
+    _fetch(missing, name, report)
     return [checked(artifact, sha256) for artifact, sha256 in wanted.items()]
 
 
@@ -55,14 +60,14 @@ def is_complete(artifact: Artifact, sha256: str | None) -> bool:
     return False
 
 
-def _fetch(missing: list[Artifact], report: Callable[[str], None]) -> None:
+def _fetch(missing: list[Artifact], name: str, report: Callable[[str], None]) -> None:
     if not missing:
         return
-    report(f"Fetching Kafka, {len(missing)} jars, once (about 45 MB)")
+    report(f"Fetching {name}, {len(missing)} jars, once")
     with ThreadPoolExecutor(_PARALLEL) as pool:
         fetches = [pool.submit(artifact.resolve) for artifact in missing]
         for done, fetch in enumerate(as_completed(fetches), start=1):
-            report(f"Fetching Kafka: {done} of {len(missing)} jars: {fetch.result().name}")
+            report(f"Fetching {name}: {done} of {len(missing)} jars: {fetch.result().name}")
 
 
 def checked(artifact: Artifact, sha256: str | None) -> Path:

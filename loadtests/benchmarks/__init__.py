@@ -1,1 +1,1 @@
-"""Benchmarks of single parts, each beside the limit it could reach."""
+"""Orderly beside its peers and its limits: ratios of one run on one machine."""

@@ -70,6 +70,13 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     outbox.command(outbox_commands.handover)
     app.command(outbox)
 
+    add_business(app, environ, console)
+    add_operations(app, environ, console)
+    return app
+
+
+def add_business(app: App, environ: Mapping[str, str], console: Console) -> None:
+    """Add what is asked about orders and their payments."""
     payments = App("payments", help="Payments and their provider.")
     payments_commands = PaymentsCommands(environ, console)
     payments.command(payments_commands.reconcile)
@@ -84,9 +91,6 @@ def build_app(environ: Mapping[str, str], console: Console) -> App:
     order.command(order_commands.cancel)
     order.command(order_commands.reject)
     app.command(order)
-
-    add_operations(app, environ, console)
-    return app
 
 
 def add_operations(app: App, environ: Mapping[str, str], console: Console) -> None:

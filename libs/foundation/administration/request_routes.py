@@ -126,20 +126,22 @@ class RequestRoutes:
             known = await asking.outcome(tx, request_id, _ITEMS_MAX)
             if known is not None:
                 return _repeated(known, verb, asker)
-            await _ask(tx, request_id, verb, narrowing, asker)
+            is_new = await _ask(tx, request_id, verb, narrowing, asker)
             asked = await asking.outcome(tx, request_id, _ITEMS_MAX)
-        return reply(202, asked)
+        return reply(202 if is_new else 200, asked)
 
 
 async def _ask(
     tx: Transaction, request_id: UUID, verb: Verb, narrowing: Narrowing, asker: Asker
-) -> None:
+) -> bool:
+    """Ask, and return whether this call did, or a twin that was faster."""
     try:
         asked = await asking.ask(tx, verb, narrowing, asker, request_id)
     except Refused as error:
         raise NothingParked(str(error)) from None
     if asked.request_id != request_id:
         raise AskedBefore(asked.request_id)
+    return asked.new_keys > 0
 
 
 def _repeated(known: Outcome, verb: Verb, asker: Asker) -> Reply:

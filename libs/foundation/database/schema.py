@@ -16,7 +16,7 @@ from libs.foundation.runtime.readiness import Readiness
 _log: Final = get_logger(__name__)
 
 # The number of the newest migration this code needs; a test compares the two.
-CODE_REVISION: Final = 14
+CODE_REVISION: Final = 15
 
 _LOOK_S: Final = 1.0
 _CONNECTION: Final = "schema"

@@ -1,1 +1,1 @@
-"""SQL of the benchmarks."""
+"""SQL of the benchmarks, and the scripts of pgbench."""

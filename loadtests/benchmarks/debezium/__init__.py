@@ -1,0 +1,1 @@
+"""The peer Debezium: its jars and how it is started."""

@@ -1,0 +1,1 @@
+"""The programs that contenders start as processes of their own."""
