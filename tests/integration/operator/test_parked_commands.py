@@ -198,12 +198,13 @@ async def test_what_was_asked_for_is_stopped_and_the_audit_says_by_whom(parked: 
     async with parked.runner(definition(parked.owner, [])) as runner:
         await runner.look()
     again, output = await run(parked, *stop)
-    _, audit = await run(parked, "audit", "list")
+    _, audit = await as_json(parked, "audit", "list", "--verb", "stop")
 
     assert (waiting, again) == (3, 1)
     assert "is under way" in output
-    assert "finished: stopped: 0 keys done, 3 stopped, 0 refused" in audit
-    assert f"request={request}" in audit
+    (entry,) = audit["requests"]
+    assert entry["outcome"] == "finished: stopped: 0 keys done, 3 stopped, 0 refused"
+    assert entry["key_selection"] == {"request": str(request)}
     assert await parked.parked_keys() == ["k1", "k2", "k3"]
 
 
