@@ -86,7 +86,7 @@ class Installation:
         return self._site.layout.log(f"{self._folder.name}-{process}")
 
     def _find_addresses(self) -> Addresses:
-        api_port, simulator_port, issuer_port = ports.free_ports(3)
+        api_port, simulator_port, issuer_port, admin_port = ports.free_ports(4)
         with psycopg.connect(self.database.url, autocommit=True) as connection:
             databases = {role: self.database.url_for(role) for role in roles.logins(connection)}
         try:
@@ -99,6 +99,7 @@ class Installation:
             api_port=api_port,
             payment_simulator_port=simulator_port,
             issuer_port=issuer_port,
+            admin_port=admin_port,
             databases=databases,
         )
 
