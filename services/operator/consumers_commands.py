@@ -13,12 +13,13 @@ from libs.foundation.messaging.replay.preview import ReplayRefused, marks_of
 from libs.foundation.messaging.replay.selection import ForgetAsked
 from libs.foundation.messaging.status.consumers import ConsumersStatus, consumers_status
 from services.operator import output
+from services.operator.ask_options import RehearsedOptions
 from services.operator.connection import connected
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED
-from services.operator.row_options import AskOptions, RowOptions, wait_for
+from services.operator.row_options import RowOptions, wait_for
 from services.operator.settings import DatabaseAccess, KafkaAccess, load_access
 
-_DEFAULTS: Final = (RowOptions(), AskOptions())
+_DEFAULTS: Final = (RowOptions(), RehearsedOptions())
 
 
 class ConsumersCommands:
@@ -54,7 +55,7 @@ class ConsumersCommands:
         name: str,
         *,
         rows: Annotated[RowOptions, Parameter(name="*")] = _DEFAULTS[0],
-        asking: Annotated[AskOptions, Parameter(name="*")] = _DEFAULTS[1],
+        asking: Annotated[RehearsedOptions, Parameter(name="*")] = _DEFAULTS[1],
     ) -> int:
         """Delete a consumer's marks of selected messages: a replay of them takes effect again.
 

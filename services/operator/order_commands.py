@@ -21,12 +21,14 @@ from libs.domain.orders.stuck import FIRST, StuckOrders
 from libs.domain.orders.verdict import Standing
 from libs.domain.payments.consumers import CONSUMER as PAYMENTS
 from libs.foundation.database.connections import Connection
-from libs.foundation.messaging.replay.asking import RATE_PER_S, Asker, ask
+from libs.foundation.messaging.asker import Asker
+from libs.foundation.messaging.replay.asking import RATE_PER_S, ask
 from libs.foundation.messaging.replay.selection import ForgetAsked, ReplayAsked, Selection
 from services.operator import order_tables, output
+from services.operator.ask_options import AskOptions
 from services.operator.connection import connected
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED, Wish, ask_and_wait
-from services.operator.row_options import AskOptions, wait_for
+from services.operator.row_options import wait_for
 from services.operator.settings import DatabaseAccess, KafkaAccess, load_access
 
 EXIT_STUCK: Final = 4

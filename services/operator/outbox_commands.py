@@ -15,10 +15,10 @@ from libs.foundation.messaging.status.outbox import (
 )
 from libs.foundation.messaging.status.relay import RelayStatus, relay_status
 from services.operator import output
+from services.operator.ask_options import PatientOptions
 from services.operator.connection import connected
 from services.operator.relay_commands import hand_over
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED, Wish, ask_and_wait
-from services.operator.row_options import PatientOptions
 from services.operator.settings import DatabaseAccess, load_access
 
 _DEFAULTS: Final = PatientOptions()

@@ -15,8 +15,9 @@ from libs.foundation.messaging.quarantine import asking, reading
 from libs.foundation.messaging.quarantine.asking import Outcome, Refused, Verb
 from libs.foundation.messaging.sql.parked_listing import Narrowing
 from services.operator import output, parked_tables
+from services.operator.ask_options import AskOptions
 from services.operator.connection import connected
-from services.operator.parked_options import AskOptions, BulkOptions, CauseOptions
+from services.operator.parked_options import BulkOptions, CauseOptions
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED, EXIT_WAITING
 from services.operator.settings import DatabaseAccess, load_access
 

@@ -1,14 +1,13 @@
 """The options of `orderly parked`: which keys, and how they are asked for."""
 
 from dataclasses import dataclass
-from getpass import getuser
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from libs.foundation.clock import utc_now
-from libs.foundation.messaging.quarantine.asking import Asker
 from libs.foundation.messaging.sql.parked_listing import Narrowing
+from services.operator.ask_options import AskOptions
 from services.operator.moments import moment
 
 
@@ -36,24 +35,6 @@ class CauseOptions:
             code=self.code,
             older_than_s=None if before is None else (now - before).total_seconds(),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskOptions:
-    """Who asks, why, and how long the command waits for what comes of it."""
-
-    reason: str | None = None
-    """Why; it stays in the audit."""
-    by: str | None = None
-    """Who asks; your login if not given."""
-    wait_s: float = 15.0
-    json: Annotated[bool, Parameter(negative="")] = False
-
-    def asker(self) -> Asker | None:
-        """Return who asks and why; None without a reason."""
-        if not self.reason:
-            return None
-        return Asker(requested_by=self.by or getuser(), reason=self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,13 +16,15 @@ from libs.foundation.messaging.replay.selection import Reader, ReplayAsked, Stop
 from libs.foundation.messaging.sql import row_requests
 from libs.foundation.messaging.sql.row_requests import Listed
 from services.operator import output
+from services.operator.ask_options import AskOptions, RehearsedOptions
 from services.operator.connection import connected
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED
-from services.operator.row_options import AskOptions, RowOptions, exit_code_of, wait_for
+from services.operator.row_options import RowOptions, exit_code_of, wait_for
 from services.operator.settings import DatabaseAccess, load_access
 
 _LISTED_MAX: Final = 50
-_DEFAULTS: Final = (RowOptions(), AskOptions())
+_DEFAULTS: Final = (RowOptions(), RehearsedOptions())
+_ASKING: Final = AskOptions()
 _VERDICTS: Final = ("processed", "queued", "dropped", "skipped", "refused")
 
 
@@ -45,7 +47,7 @@ class ReplayCommands:
         rows: Annotated[RowOptions, Parameter(name="*")] = _DEFAULTS[0],
         rate_per_s: int = RATE_PER_S,
         consumer: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-        asking: Annotated[AskOptions, Parameter(name="*")] = _DEFAULTS[1],
+        asking: Annotated[RehearsedOptions, Parameter(name="*")] = _DEFAULTS[1],
     ) -> int:
         """Append copies of published rows to the outbox; without --reason only say what would come.
 
@@ -94,7 +96,10 @@ class ReplayCommands:
         return exit_code_of(found[0]) if found else EXIT_REFUSED
 
     async def stop(
-        self, request: UUID, *, asking: Annotated[AskOptions, Parameter(name="*")] = _DEFAULTS[1]
+        self,
+        request: UUID,
+        *,
+        asking: Annotated[AskOptions, Parameter(name="*")] = _ASKING,
     ) -> int:
         """End a replay where it is; what it has appended by then is published."""
         asker = asking.asker()

@@ -1,8 +1,7 @@
-"""The options of commands about rows of the outbox, and how such a request is waited for."""
+"""Which rows of the outbox a command is about, and how such a request is waited for."""
 
 import asyncio
 from dataclasses import dataclass
-from getpass import getuser
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -11,11 +10,11 @@ from rich.console import Console
 
 from libs.foundation.clock import utc_now
 from libs.foundation.database.connections import Connection
-from libs.foundation.messaging.replay.asking import Asker
 from libs.foundation.messaging.replay.selection import Selection
 from libs.foundation.messaging.sql import row_requests
 from libs.foundation.messaging.sql.row_requests import Listed
 from services.operator import output
+from services.operator.ask_options import AskOptions
 from services.operator.moments import moment
 from services.operator.requests import EXIT_FINISHED, EXIT_REFUSED, EXIT_WAITING
 
@@ -44,30 +43,6 @@ class RowOptions:
             keys=self.key,
             types=self.type,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskOptions:
-    """Without a reason nothing is asked for: the command shows what would happen."""
-
-    reason: str | None = None
-    by: str | None = None
-    dry_run: Annotated[bool, Parameter(negative="")] = False
-    wait_s: float = 15.0
-    json: Annotated[bool, Parameter(negative="")] = False
-
-    def asker(self) -> Asker | None:
-        """Return who asks; None for a dry run."""
-        if self.reason is None or self.dry_run:
-            return None
-        return Asker(requested_by=self.by or getuser(), reason=self.reason)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PatientOptions(AskOptions):
-    """For what takes its time."""
-
-    wait_s: float = 60.0
 
 
 async def wait_for(

@@ -18,8 +18,9 @@ from libs.foundation.administration.refusals import (
 from libs.foundation.administration.scopes import ACT, READ
 from libs.foundation.database.connections import Pool
 from libs.foundation.database.transaction import Transaction, transaction
+from libs.foundation.messaging.asker import Asker
 from libs.foundation.messaging.quarantine import asking, audit
-from libs.foundation.messaging.quarantine.asking import Asker, Outcome, Refused, Verb
+from libs.foundation.messaging.quarantine.asking import Outcome, Refused, Verb
 from libs.foundation.messaging.quarantine.audit import AuditList
 from libs.foundation.messaging.sql.operator_audit import AuditNarrowing
 from libs.foundation.messaging.sql.parked_listing import Narrowing

@@ -11,11 +11,12 @@ import psycopg
 
 from libs.foundation.database.transaction import transaction
 from libs.foundation.ids import new_id
+from libs.foundation.messaging.asker import Asker
 from libs.foundation.messaging.consumer.requests import RequestRunner
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.parking import ParkingBudget
 from libs.foundation.messaging.quarantine import asking
-from libs.foundation.messaging.quarantine.asking import Asked, Asker, Outcome, Verb
+from libs.foundation.messaging.quarantine.asking import Asked, Outcome, Verb
 from libs.foundation.messaging.sql import operator_requests
 from libs.foundation.messaging.sql.parked_listing import Narrowing
 from tests.integration.messaging.consumer_toys import Noted, Toys, prompt_settings

@@ -16,12 +16,13 @@ from libs.foundation.database.connections import Connection, open_connection
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.database.transaction import Locked, transaction
 from libs.foundation.messaging import outbox
+from libs.foundation.messaging.asker import Asker
 from libs.foundation.messaging.relay.producer import open_publisher
 from libs.foundation.messaging.relay.publisher import Publisher
 from libs.foundation.messaging.relay.relay import OutboxRelay
 from libs.foundation.messaging.relay.row_requests import RowRequests
 from libs.foundation.messaging.relay.settings import RelaySettings
-from libs.foundation.messaging.replay.asking import Asker, ask
+from libs.foundation.messaging.replay.asking import ask
 from libs.foundation.messaging.replay.selection import ForgetAsked, ReplayAsked, StopAsked
 from libs.foundation.settings import KafkaSettings
 from libs.testkit.databases import Database

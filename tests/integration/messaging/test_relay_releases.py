@@ -7,8 +7,9 @@ import pytest
 
 from libs.foundation.database.connections import open_connection
 from libs.foundation.database.transaction import transaction
+from libs.foundation.messaging.asker import Asker
 from libs.foundation.messaging.quarantine import asking, reading
-from libs.foundation.messaging.quarantine.asking import Asked, Asker, Outcome, Verb
+from libs.foundation.messaging.quarantine.asking import Asked, Outcome, Verb
 from libs.foundation.messaging.quarantine.reading import RELAY, ShownKey
 from libs.foundation.messaging.relay.session import Step
 from libs.foundation.messaging.sql.outbox_windows import OutboxRow

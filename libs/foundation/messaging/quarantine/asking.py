@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from libs.foundation.database.transaction import Transaction
 from libs.foundation.ids import new_id
+from libs.foundation.messaging.asker import Asker
 from libs.foundation.messaging.sql import (
     operator_audit,
     operator_requests,
@@ -24,13 +25,6 @@ Verb = Literal["retry", "skip"]
 # Of requests for many keys: no process has this name, the owner of each key stands in its item.
 SEVERAL_OWNERS: Final = "several"
 KEYS_MAX: Final = 10_000
-
-
-class Asker(Struct, frozen=True, kw_only=True):
-    """Who wants it and why: both stand in the request for good."""
-
-    requested_by: str
-    reason: str
 
 
 class Refused(Exception):

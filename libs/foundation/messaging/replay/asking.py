@@ -3,23 +3,15 @@
 from typing import Final, Literal
 from uuid import UUID
 
-from msgspec import Struct
-
 from libs.foundation.database.connections import Connection
 from libs.foundation.database.transaction import transaction
 from libs.foundation.ids import new_id
+from libs.foundation.messaging.asker import Asker
 from libs.foundation.messaging.relay.requests import OWNER
 from libs.foundation.messaging.replay.selection import ForgetAsked, ReplayAsked, StopAsked
 from libs.foundation.messaging.sql import row_requests
 
 RATE_PER_S: Final = 500
-
-
-class Asker(Struct, frozen=True, kw_only=True):
-    """Who wants it and why: both stand in the request for good."""
-
-    requested_by: str
-    reason: str
 
 
 async def ask(
