@@ -7,7 +7,6 @@ loopback only, and stops what it started however it ends.
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from loadtests.benchmarks.rows import UnknownRow, chosen
 from loadtests.benchmarks.scale import FULL, QUICK, TINY, Scale
 from loadtests.benchmarks.site import REPLICATION_FACTOR, Site, open_site
 from loadtests.benchmarks.wrk import wrk_version
+from loadtests.interruption import interruptible
 
 _INTERRUPTED: Final = 130
 _SCALES: Final = {"": FULL, "0": FULL, "1": QUICK, "tiny": TINY}
@@ -80,18 +80,8 @@ async def main(environ: Mapping[str, str]) -> int:
     console = Console(soft_wrap=True, highlight=False, width=120)
     # A topic made a moment ago has no leader yet: the client tries again, and says so each time.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    running = asyncio.create_task(bench(folder, environ.get("ONLY", ""), scale, console))
-    asked = asyncio.Event()
-
-    def stop() -> None:
-        if not asked.is_set():  # A second signal must not cut the cleaning up short.
-            asked.set()
-            running.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        made = await running
+        made = await interruptible(bench(folder, environ.get("ONLY", ""), scale, console))
     except asyncio.CancelledError:
         console.print("Stopped; nothing is left running, and no report was written")
         return _INTERRUPTED

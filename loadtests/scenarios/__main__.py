@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from loadtests.benchmarks.machine import describe
 from loadtests.benchmarks.measurement import NotMeasured
 from loadtests.benchmarks.scale import QUICK
 from loadtests.benchmarks.site import open_site
+from loadtests.interruption import interruptible
 from loadtests.scenarios import page, report
 from loadtests.scenarios.report import Report
 from loadtests.scenarios.run import run
@@ -77,18 +77,8 @@ async def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     console = Console(soft_wrap=True, highlight=False, width=120)
     # A topic made a moment ago has no leader yet: the client tries again, and says so each time.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    running = asyncio.create_task(load(folder, scenario, console))
-    asked = asyncio.Event()
-
-    def stop() -> None:
-        if not asked.is_set():  # A second signal must not cut the cleaning up short.
-            asked.set()
-            running.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        made = await running
+        made = await interruptible(load(folder, scenario, console))
     except asyncio.CancelledError:
         console.print("Stopped; nothing is left running, and no report was written")
         return _INTERRUPTED
