@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 
 from libs.foundation.database.transaction import Transaction
-from libs.foundation.ids import first_id_at, new_id
+from libs.foundation.ids import first_id_at
 from libs.foundation.messaging.consumer.records import Sorted, key_text, sort_batch
 from libs.foundation.messaging.definitions import ConsumerDefinition, Route
 from tests.unit.messaging.records import ToyRecord
@@ -40,7 +40,13 @@ DEFINITION: Final = ConsumerDefinition(
     {each.type: msgspec.json.Decoder(each) for each in (Known, Unrouted)},
     [Route(Known, ignore)],
 )
-NOW: Final = datetime.now(UTC)
+# Fixed: a whole suite may run between the import of this module and its tests.
+NOW: Final = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def id_at(moment: datetime) -> UUID:
+    version_and_variant = (7 << 76) | (2 << 62)
+    return UUID(int=first_id_at(moment).int | version_and_variant)
 
 
 def sort(
@@ -50,7 +56,7 @@ def sort(
     value: bytes | None = b'{"n": 1}',
     topic: Topic | None = None,
 ) -> Sorted:
-    headers = [("ce_id", str(event_id or new_id()).encode()), ("ce_type", type_.encode())]
+    headers = [("ce_id", str(event_id or id_at(NOW)).encode()), ("ce_type", type_.encode())]
     record = ToyRecord(headers=headers, value=value)
     return sort_batch(DEFINITION, topic or Topic(), [record], NOW)
 
@@ -94,10 +100,9 @@ def test_an_id_that_is_not_of_this_time_is_refused_and_never_claimed(event_id: U
 
 @pytest.mark.parametrize(("minutes", "refused"), [(4, None), (6, "bad-id")])
 def test_clocks_may_differ_by_five_minutes(minutes: int, refused: str | None) -> None:
-    bound = first_id_at(NOW + timedelta(minutes=minutes)).int
-    version_and_variant = (7 << 76) | (2 << 62)
+    event_id = id_at(NOW + timedelta(minutes=minutes))
 
-    assert code(sort(event_id=UUID(int=bound | version_and_variant))) == refused
+    assert code(sort(event_id=event_id)) == refused
 
 
 def test_types_without_a_route_are_skipped_and_unknown_commands_are_not() -> None:

@@ -24,6 +24,10 @@ _POLL_INTERVAL_MAX_MS: Final = 2**31 - 1
 # getmany() of no partition reads all of them, so this one, which nobody has, is named instead.
 _NOWHERE: Final = TopicPartition("", -1)
 _LEAVE_TIMEOUT_S: Final = 5.0
+# A broker that has just come back may know no topic yet. Whoever joins then is assigned nothing,
+# and looks again only after this time; the client's default of 5 min was an outage of 5 min.
+_METADATA_AGE_MAX_MS: Final = 5_000
+_BROKERS_LOOK_S: Final = 0.2
 
 
 class Member:
@@ -42,6 +46,7 @@ class Member:
             heartbeat_interval_ms=settings.heartbeat_interval_ms,
             rebalance_timeout_ms=settings.rebalance_timeout_ms,
             max_poll_interval_ms=_POLL_INTERVAL_MAX_MS,
+            metadata_max_age_ms=_METADATA_AGE_MAX_MS,
             fetch_max_wait_ms=settings.fetch_wait_max_ms,
             # Each partition holds one answer until it is read: these bound what that comes to.
             fetch_max_bytes=settings.fetch_bytes_max,
@@ -52,8 +57,16 @@ class Member:
         )
 
     async def start(self) -> None:
-        """Reach the brokers; the group is joined by `subscribe`."""
+        """Reach the brokers; the group is joined by `subscribe`.
+
+        A broker that has just come back may say that no broker is in service. To look for the
+        group's coordinator then would end the client's own tasks for good.
+        """
         await self._consumer.start()
+        client = self._consumer._client  # noqa: SLF001  # The client has no public look at them.
+        while not client.cluster.brokers():
+            await client.force_metadata_update()
+            await asyncio.sleep(_BROKERS_LOOK_S)
 
     def subscribe(self, topics: Sequence[str], revoked: Revoked, assigned: Assigned) -> None:
         """Join the group; `revoked` holds up the rebalance until it returns."""
