@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
+
 from deploy.local import launch
 from deploy.local.launch import Program
 from deploy.local.layout import ROOT
@@ -38,6 +40,17 @@ class Peer(Program):
             return False
         writer.close()
         return True
+
+
+class Sibling(Peer):
+    """Shares the port that another process serves; ready once its side port, `port`, says so."""
+
+    async def ready(self) -> bool:
+        try:
+            async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{self._port}") as side:
+                return (await side.get("/readyz")).is_success
+        except httpx.TransportError:
+            return False
 
 
 class Job(Program):

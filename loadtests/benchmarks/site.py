@@ -3,7 +3,7 @@
 import os
 import shutil
 import tomllib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -124,13 +124,15 @@ class Site:
         async with open_connection(server_settings(self.postgres.url), "benchmark") as connection:
             await statements.checkpoint(connection)
 
-    def watch_cpu(self, **groups: int) -> CpuWatch:
+    def watch_cpu(self, **groups: int | Collection[int]) -> CpuWatch:
         """Watch the servers, and the contender's own processes by name."""
-        everybody = dict(groups)
+        everybody: dict[str, Collection[int]] = {
+            name: (pids,) if isinstance(pids, int) else pids for name, pids in groups.items()
+        }
         if self.postgres.child is not None:
-            everybody["postgres"] = self.postgres.child.pid
+            everybody["postgres"] = (self.postgres.child.pid,)
         if self._kafka is not None and self._kafka.child is not None:
-            everybody["kafka"] = self._kafka.child.pid
+            everybody["kafka"] = (self._kafka.child.pid,)
         return CpuWatch(everybody)
 
 

@@ -49,4 +49,4 @@ class FastApi(HttpContender):
         command = uvicorn_command(APPLICATION, port, processes)
         peer = Peer("fastapi", command, environment, port, site.layout.log("fastapi"))
         async with running(peer):
-            yield Door(url=f"http://{LOOPBACK}:{port}/v1/orders", token=token, pid=pid_of(peer))
+            yield Door(url=f"http://{LOOPBACK}:{port}/v1/orders", token=token, pids=(pid_of(peer),))

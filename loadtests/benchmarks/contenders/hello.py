@@ -16,6 +16,7 @@ class Hello(HttpContender):
 
     name: ClassVar[str] = "hello"
     unit: ClassVar[str] = "orders"
+    processes_offered: ClassVar[tuple[int, ...]] = (1, 2)
     what: ClassVar[str] = "Litestar on uvicorn, uvloop and httptools; decodes the body, answers 201"
 
     async def furnish(self, site: Site) -> None:
@@ -23,10 +24,9 @@ class Hello(HttpContender):
 
     @asynccontextmanager
     async def serving(self, site: Site, processes: int) -> AsyncGenerator[Door]:
-        del processes
         port = free_port()
-        command = python("loadtests.benchmarks.peers.hello", str(port))
+        command = python("loadtests.benchmarks.peers.hello", str(port), str(processes))
         peer = Peer("hello", command, site.environment, port, site.layout.log("hello"))
         async with running(peer):
             url = f"http://{LOOPBACK}:{port}/v1/orders"
-            yield Door(url=url, token="unused", pid=pid_of(peer))  # noqa: S106 - not read.
+            yield Door(url=url, token="unused", pids=(pid_of(peer),))  # noqa: S106 - not read.

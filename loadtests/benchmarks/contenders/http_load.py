@@ -23,11 +23,11 @@ class Shape(Struct, frozen=True):
 
 
 class Door(Struct, frozen=True, kw_only=True):
-    """Where orders are taken, and the process that takes them."""
+    """Where orders are taken, and the processes that take them."""
 
     url: str
     token: str
-    pid: int
+    pids: tuple[int, ...]
 
 
 class HttpContender(Contender):
@@ -67,7 +67,7 @@ class HttpContender(Contender):
         async with self.serving(site, self._shape.processes) as door:
             await self._load(site, door, self._shape.connections, _WARM_S)
             before = await self.written(site)
-            cpu = site.watch_cpu(server=door.pid)
+            cpu = site.watch_cpu(server=door.pids)
             result = await self._load(site, door, self._shape.connections, site.scale.load_s)
             facts = cpu.cores() | _facts(result)
             after = await self.written(site)

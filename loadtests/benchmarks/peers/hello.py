@@ -1,6 +1,7 @@
-"""A Litestar handler that decodes the body of an order and says so: `hello PORT`."""
+"""A Litestar handler that decodes the body of an order and says so: `hello PORT PROCESSES`."""
 
 import asyncio
+import os
 import signal
 import sys
 from typing import Any, Final
@@ -71,9 +72,24 @@ async def main(port: int) -> None:
     closing = Closing()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, closing.close)
     application = Litestar([orders], openapi_config=None, logging_config=None)
-    with listening(LOOPBACK, port) as listener:
+    with listening(LOOPBACK, port, shares_port=True) as listener:
         await serve(application, listener, closing, keep_alive_grace_ms=0)
 
 
+def serve_in_processes(port: int, processes: int) -> None:
+    """Fork before there is any loop or thread: each process has a socket of its own on the port."""
+    children: list[int] = []
+    for _ in range(1, processes):
+        child = os.fork()
+        if child == 0:
+            children.clear()
+            break
+        children.append(child)
+    uvloop.run(main(port))
+    for child in children:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+
+
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    serve_in_processes(int(sys.argv[1]), int(sys.argv[2]))

@@ -62,7 +62,7 @@ async def test_cancelling_kills_the_program(tmp_path: Path) -> None:
 
 
 def test_cores_are_told_by_group_and_for_the_machine() -> None:
-    watch = CpuWatch({"gone": 2**22 + 1})
+    watch = CpuWatch({"gone": (2**22 + 1,)})
 
     cores = watch.cores()
 
