@@ -141,6 +141,7 @@ def nested_too_deep(forger: Forger) -> str:
     return forger.signed(json.dumps(forger.header()).encode(), b"[" * 2_500 + b"]" * 2_500)
 
 
+# The suite may run for half an hour between this and a test: margins are wider than that.
 NOW = int(time())
 FORGERIES: dict[str, Callable[[Forger], str]] = {
     "not signed": unsigned,
@@ -189,8 +190,8 @@ FORGERIES: dict[str, Callable[[Forger], str]] = {
     "exp at the end of time": lambda f: f.token(claims={"exp": 10**300}),
     "exp infinite": lambda f: f.token(claims={"exp": float("inf")}),
     "exp before iat": lambda f: f.token(claims={"iat": NOW + 20, "exp": NOW + 10}),
-    "nbf to come": lambda f: f.token(claims={"nbf": NOW + 300}),
-    "iat to come": lambda f: f.token(claims={"iat": NOW + 300}),
+    "nbf to come": lambda f: f.token(claims={"nbf": NOW + 3_000, "exp": NOW + 3_600}),
+    "iat to come": lambda f: f.token(claims={"iat": NOW + 3_000, "exp": NOW + 3_600}),
     "iat missing": lambda f: f.token(claims={"iat": None}),
     "a life that is too long": lambda f: f.token(claims={"exp": NOW + 7 * 86_400}),
     "sub missing": lambda f: f.token(claims={"sub": None}),
