@@ -14,6 +14,7 @@ from services.operator.order_commands import OrderCommands
 from services.operator.outbox_commands import OutboxCommands
 from services.operator.parked_commands import ParkedCommands
 from services.operator.payments_commands import PaymentsCommands
+from services.operator.reconcile_commands import ReconcileCommands
 from services.operator.relay_commands import RelayCommands
 from services.operator.replay_commands import ReplayCommands
 from services.operator.settings import DatabaseAccess, load_access
@@ -117,3 +118,4 @@ def add_operations(app: App, environ: Mapping[str, str], console: Console) -> No
     installation = InstallationCommands(environ, console)
     app.command(installation.partitions)
     app.command(installation.doctor)
+    app.command(ReconcileCommands(environ, console).reconcile)

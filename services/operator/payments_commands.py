@@ -1,7 +1,7 @@
 """`orderly payments`: asks for a comparison with the provider, or to settle what it left open."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from libs.foundation.database.connections import Connection
 from libs.foundation.database.transaction import transaction
 from services.operator.connection import connected
 from services.operator.requests import (
+    EXIT_DIFFERENT,
     EXIT_FINISHED,
     EXIT_REFUSED,
     EXIT_WAITING,
@@ -28,8 +29,6 @@ from services.operator.requests import (
 )
 from services.operator.settings import DatabaseAccess, load_access
 from services.operator.sql import operations
-
-EXIT_DIFFERENT: Final = 4
 
 
 class PaymentsCommands:

@@ -17,6 +17,7 @@ _LOOK_S: Final = 0.2
 EXIT_FINISHED: Final = 0
 EXIT_REFUSED: Final = 1
 EXIT_WAITING: Final = 3
+EXIT_DIFFERENT: Final = 4
 
 
 class Wish(Struct, frozen=True, kw_only=True):

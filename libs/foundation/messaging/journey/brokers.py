@@ -63,7 +63,7 @@ async def _places(
 async def _offsets(kafka: KafkaSettings, rows: Sequence[SentRow]) -> dict[UUID, int]:
     """Look for the records, the newest first: those are the ones that a person asks about."""
     found: dict[UUID, int] = {}
-    async with _open_consumer(kafka) as consumer:
+    async with open_consumer(kafka) as consumer:
         try:
             async with asyncio.timeout(_RECORDS_S):
                 for row in reversed(rows):
@@ -90,12 +90,12 @@ async def _look_for(consumer: Any, row: SentRow, found: dict[UUID, int]) -> None
             return
         read += len(records)
         for record in records:
-            event_id = _event_id(record.headers)
+            event_id = event_id_of(record.headers)
             if event_id is not None:
                 found.setdefault(event_id, record.offset)
 
 
-def _event_id(headers: Sequence[tuple[str, bytes]]) -> UUID | None:
+def event_id_of(headers: Sequence[tuple[str, bytes]]) -> UUID | None:
     text = next((value for name, value in headers if name == "ce_id"), None)
     try:
         return None if text is None else UUID(text.decode())
@@ -104,7 +104,7 @@ def _event_id(headers: Sequence[tuple[str, bytes]]) -> UUID | None:
 
 
 @asynccontextmanager
-async def _open_consumer(kafka: KafkaSettings) -> AsyncGenerator[Any]:
+async def open_consumer(kafka: KafkaSettings) -> AsyncGenerator[Any]:
     """Open a client that only looks; it belongs to no group."""
     consumer: Any = AIOKafkaConsumer(**kafka.client_arguments(), enable_auto_commit=False)
     try:
