@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from select import POLLIN, poll
 from typing import Any, Final
 
 from psycopg import AsyncConnection
@@ -20,9 +21,8 @@ _KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepaliv
 # all of it, and goes on doing so for a minute of growth; with these off it stays a lookup.
 _BY_KEY: Final = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
-# psycopg_pool doubles its waits between attempts until this much time has passed, then forgets
-# the attempt; the next caller begins a new one. Its default of 300 s would leave a pool without
-# connections for minutes after the server is back.
+# psycopg_pool doubles its waits between attempts until this much time has passed. Its default of
+# 300 s would leave a pool without connections for minutes after the server is back.
 _RECONNECT_S: Final = 2.0
 
 
@@ -56,6 +56,13 @@ def connect_arguments(settings: DatabaseSettings, name: str) -> dict[str, Any]:
     }
 
 
+def _has_news(connection: Connection) -> bool:
+    """Say whether an idle connection can be read: a server that goes down closes its end."""
+    reading = poll()
+    reading.register(connection.fileno(), POLLIN)
+    return bool(reading.poll(0))
+
+
 @asynccontextmanager
 async def open_connection(settings: DatabaseSettings, name: str) -> AsyncGenerator[Connection]:
     """Open one dedicated autocommit connection and close it at the end."""
@@ -81,10 +88,24 @@ async def open_pool(
     arguments = connect_arguments(settings, name)
     if by_key:
         arguments["options"] += _BY_KEY
+
+    async def check(connection: Connection) -> None:
+        """Ask a connection that has news, and all that lie idle; silent ones cost no round trip.
+
+        Without it each connection fails one caller after the server was away.
+        """
+        if _has_news(connection):
+            await pool.check()
+            await pool.check_connection(connection)
+
     pool: Pool = AsyncConnectionPool(
         settings.url,
         kwargs=arguments,
         configure=configure,
+        check=check,
+        # Else it would try again only for a new caller, whom it refuses as long as its queue is
+        # full of callers that have given up: for ever.
+        reconnect_failed=AsyncConnectionPool.check,
         min_size=min(2, settings.pool_size_max),
         max_size=settings.pool_size_max,
         max_waiting=settings.pool_waiting_max,

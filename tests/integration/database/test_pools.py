@@ -1,13 +1,22 @@
-"""A pool that promises lookups by key keeps its plans lookups, whatever their age."""
+"""Pools: promised lookups stay lookups, and connections of a server that was away fail nobody."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg_pool import TooManyRequests
 
-from libs.foundation.database.connections import open_pool
+from libs.foundation.database import connections
+from libs.foundation.database.connections import Pool, open_pool
 from libs.foundation.database.settings import DatabaseSettings
 from libs.foundation.database.transaction import Transaction, transaction
 from libs.testkit.databases import Database
+from libs.testkit.eventually import eventually
 
+_LET_IN = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
 ROWS = 50_000
 RAISE = "UPDATE public.counters SET n = n + 1 WHERE id = ANY(%(ids)s::bigint[])"
 # What this transaction has read of the table by sequential scans.
@@ -55,3 +64,61 @@ async def test_a_plan_by_key_made_on_a_small_table_stays_a_lookup(counters: Data
 async def test_without_the_promise_the_early_plan_reads_the_grown_table(counters: Database) -> None:
     # The reason for the promise; when this fails, the server no longer needs it.
     assert await rows_scanned_by_an_early_plan(counters, by_key=False) >= ROWS
+
+
+async def test_connections_that_the_server_has_closed_fail_no_caller(database: Database) -> None:
+    settings = DatabaseSettings(url=database.url, pool_size_max=4)
+    async with open_pool(settings, "closed by the server") as pool:
+        closed = set(await asyncio.gather(*(backend(pool) for _ in range(4))))
+        with psycopg.connect(database.url, autocommit=True) as server:
+            for pid in closed:
+                server.execute("SELECT pg_terminate_backend(%s, 10_000)", [pid])
+        found = {await backend(pool) for _ in range(4)}
+    assert len(closed) == 4
+    assert closed.isdisjoint(found)
+
+
+async def test_a_pool_whose_queue_filled_up_without_a_server_recovers(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_RECONNECT_S", 0.1)
+    settings = DatabaseSettings(
+        url=database.url, pool_size_max=1, pool_waiting_max=2, pool_wait_timeout_ms=50
+    )
+    async with open_pool(settings, "without a server") as pool:
+        await backend(pool)
+        with closed_to_everybody(database):
+            await eventually(lambda: outcome(pool), lambda seen: seen is TooManyRequests)
+            failed = pool.get_stats()["connections_errors"]
+            # What the last caller began has been given up since.
+            await eventually(lambda: pool.get_stats()["connections_errors"] >= failed + 3)
+        assert await eventually(lambda: outcome(pool), lambda seen: isinstance(seen, int))
+
+
+@contextmanager
+def closed_to_everybody(database: Database) -> Generator[None]:
+    """End every session of a database, and let nobody in until the end of the block."""
+    address, _, name = database.url.rpartition("/")
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as server:
+        server.execute(_LET_IN.format(sql.Identifier(name), sql.SQL("false")))
+        server.execute(
+            "SELECT pg_terminate_backend(pid, 10_000) FROM pg_stat_activity WHERE datname = %s",
+            [name],
+        )
+        try:
+            yield
+        finally:
+            server.execute(_LET_IN.format(sql.Identifier(name), sql.SQL("true")))
+
+
+async def outcome(pool: Pool) -> int | type[Exception]:
+    try:
+        return await backend(pool)
+    except psycopg.OperationalError as error:
+        return type(error)
+
+
+async def backend(pool: Pool) -> int:
+    """Return the server process behind a connection, which others cannot get meanwhile."""
+    async with transaction(pool) as tx:
+        return (await tx.fetch(int, "SELECT pg_backend_pid() FROM pg_sleep(0.05)"))[0]
