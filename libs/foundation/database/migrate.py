@@ -3,10 +3,8 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from alembic import command
-from alembic.config import Config
 from psycopg.errors import LockNotAvailable
 
 MIGRATIONS: Final = Path(__file__).parents[3] / "migrations"
@@ -22,18 +20,18 @@ def upgrade(url: str, revision: str = "head") -> None:
     Raises MigrationBlockedError; the steps before the one that was blocked are done.
     """
     with _blocked_in_words():
-        command.upgrade(_config(url), revision)
+        _run("upgrade", url, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Walk back to `revision`; data of dropped tables is lost, so operators are asked first."""
     with _blocked_in_words():
-        command.downgrade(_config(url), revision)
+        _run("downgrade", url, revision)
 
 
 def offline_sql() -> None:
     """Print the whole history as SQL, for review and for the linter."""
-    command.upgrade(_config("postgresql://offline"), "head", sql=True)
+    _run("upgrade", "postgresql://offline", "head", sql=True)
 
 
 @contextmanager
@@ -48,9 +46,16 @@ def _blocked_in_words() -> Generator[None]:
         ) from error
 
 
-def _config(url: str) -> Config:
+def _run(
+    verb: Literal["upgrade", "downgrade"], url: str, revision: str, *, sql: bool = False
+) -> None:
+    # Only here: every command of an operator would else wait for Alembic and SQLAlchemy to load.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     # Alembic reads the value through ConfigParser, where a lone percent sign is a syntax error.
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    return config
+    run = command.upgrade if verb == "upgrade" else command.downgrade
+    run(config, revision, sql=sql)
