@@ -1,18 +1,20 @@
 """Builds the application: routing by the framework, everything around a handler by one function."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from litestar import HttpMethod, Litestar, Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 from msgspec import Struct
 
 from libs.foundation.web.authentication import Principal
 from libs.foundation.web.bearer.authenticator import Authenticator
 from libs.foundation.web.endpoint import Call, Endpoint
+from libs.foundation.web.exact_paths import Answer, ExactPaths
 from libs.foundation.web.negotiation import check_acceptable
 from libs.foundation.web.problems import Problems
 from libs.foundation.web.quotas.quotas import Quotas
@@ -41,12 +43,13 @@ def application(
     access: Access,
     problems: Problems,
     limits: Limits,
-) -> Litestar:
+) -> ASGIApp:
     """Return the ASGI application that serves `endpoints`, and `public` without authentication."""
+    answers = [(each, _answer(each, access, problems, limits)) for each in endpoints]
     handlers = [
         # First: the framework adds one of its own to a path that has none yet.
         *(_options(path, methods) for path, methods in _methods_by_path(endpoints).items()),
-        *(_route(endpoint, access, problems, limits) for endpoint in endpoints),
+        *(_handler(endpoint, answer) for endpoint, answer in answers),
     ]
 
     def explain(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -58,7 +61,7 @@ def application(
             media_type=problem.media_type,
         )
 
-    return Litestar(
+    framework = Litestar(
         [*handlers, *public],
         exception_handlers={Exception: explain},
         openapi_config=None,
@@ -66,6 +69,8 @@ def application(
         logging_config=None,
         debug=False,
     )
+    exact = {(row.method, row.path): answer for row, answer in answers if row.path == row.template}
+    return ExactPaths(framework, exact)
 
 
 def _methods_by_path(endpoints: Sequence[Endpoint]) -> dict[str, list[HttpMethod]]:
@@ -90,9 +95,7 @@ def _methods(endpoint: Endpoint) -> list[HttpMethod]:
     return [method, HttpMethod.HEAD] if method is HttpMethod.GET else [method]
 
 
-def _route(
-    endpoint: Endpoint, access: Access, problems: Problems, limits: Limits
-) -> HTTPRouteHandler:
+def _answer(endpoint: Endpoint, access: Access, problems: Problems, limits: Limits) -> Answer:
     deadline_s = limits.deadline_ms / 1_000
     deprecation = endpoint.deprecation
 
@@ -112,12 +115,10 @@ def _route(
             standing = {**standing, **deprecation.headers}
         return response(reply, standing, head=request.method == HttpMethod.HEAD)
 
-    return _handler(endpoint, answer)
+    return answer
 
 
-def _handler(
-    endpoint: Endpoint, answer: Callable[[AnyRequest], Coroutine[Any, Any, ASGIResponse]]
-) -> HTTPRouteHandler:
+def _handler(endpoint: Endpoint, answer: Answer) -> HTTPRouteHandler:
     route = HTTPRouteHandler(endpoint.path, http_method=_methods(endpoint), status_code=200)
     return route(answer)
 
