@@ -21,10 +21,12 @@ class ToyRecord(Struct, frozen=True, kw_only=True):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-def item(key: str, offset: int, type_: str = "a", *, refused: bool = False) -> Item:
+def item(
+    key: str, offset: int, type_: str = "a", *, partition: int = 0, refused: bool = False
+) -> Item:
     refusal = Refusal(code="toy", error="refused") if refused else None
     return Item(
-        record=ToyRecord(offset=offset, key=key.encode()),
+        record=ToyRecord(partition=partition, offset=offset, key=key.encode()),
         key=key,
         event_id=new_id(),
         claimable=True,

@@ -14,6 +14,7 @@ from libs.foundation.messaging import inbox, parking
 from libs.foundation.messaging.consumer.metrics import WAVE_MESSAGES, WAVE_SECONDS
 from libs.foundation.messaging.consumer.records import Item, Refusal
 from libs.foundation.messaging.consumer.traces import wave_span
+from libs.foundation.messaging.consumer.turns import Handled, Turns
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.sql import inbox as inbox_rows
 from libs.foundation.messaging.sql import parked
@@ -23,14 +24,6 @@ Handler = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
 
 class ParkingStopped(RuntimeError):
     """Too many keys were parked within a minute; this one is left where it is."""
-
-
-class Handled(Struct, frozen=True, kw_only=True):
-    """What one committed transaction did with the messages of a wave."""
-
-    handled: Sequence[Item]
-    queued: Sequence[Item]
-    duplicates: Sequence[Item]
 
 
 class Parked(Struct, frozen=True, kw_only=True):
@@ -58,7 +51,7 @@ class _Place:
 
 
 class Effects:
-    """Runs one transaction at a time for each of a bounded number of lanes."""
+    """Runs a bounded number of transactions at a time; lanes share those that handle."""
 
     def __init__(
         self,
@@ -67,6 +60,7 @@ class Effects:
         budget: parking.ParkingBudget,
         *,
         at_once_max: int,
+        messages_max: int,
         timeout_ms: int,
     ) -> None:
         self._consumer = definition.name
@@ -74,11 +68,17 @@ class Effects:
         self._pool = pool
         self._budget = budget
         # Lanes wait here in line; in the pool's line they would time out under load.
-        self._turns = asyncio.Semaphore(at_once_max)
+        self._turns = Turns(self._handle, at_once_max=at_once_max, messages_max=messages_max)
         self._timeout_s = timeout_ms / 1_000
 
-    async def handle(self, wave_type: str, items: Sequence[Item]) -> Handled:
-        """Give the messages that are neither taken nor parked behind to their handler."""
+    async def handle(self, wave_type: str, items: Sequence[Item], *, alone: bool) -> Handled:
+        """Give the messages that are neither taken nor parked behind to their handler.
+
+        Unless they go `alone`, messages of other lanes may be in the same transaction.
+        """
+        return await self._turns.handle(wave_type, items, alone=alone)
+
+    async def _handle(self, wave_type: str, items: Sequence[Item]) -> Handled:
         with wave_span(self._consumer, wave_type, items):
             async with self._transaction() as tx:
                 handled = await self._apply(tx, self._handlers[wave_type], items)
@@ -92,7 +92,7 @@ class Effects:
         """
         place = _Place(self._budget)
         try:
-            async with self._transaction() as tx:
+            async with self._turns.turn(), self._transaction() as tx:
                 parked_now = await self._park(tx, item, refusal, place)
         except BaseException:
             place.free()
@@ -117,7 +117,7 @@ class Effects:
     async def probe(self) -> bool:
         """Say whether the database answers an ordinary read."""
         try:
-            async with self._transaction() as tx:
+            async with self._turns.turn(), self._transaction() as tx:
                 await inbox_rows.probe(tx, self._consumer, new_id())
         except Exception:  # noqa: BLE001 - whatever it is, the database did not pass.
             return False
@@ -125,11 +125,10 @@ class Effects:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[Transaction]:
-        async with self._turns:
-            # A server that is frozen or cut off ends no statement, so the wait ends here.
-            with WAVE_SECONDS.time():
-                async with asyncio.timeout(self._timeout_s), transaction(self._pool) as tx:
-                    yield tx
+        # A server that is frozen or cut off ends no statement, so the wait ends here.
+        with WAVE_SECONDS.time():
+            async with asyncio.timeout(self._timeout_s), transaction(self._pool) as tx:
+                yield tx
 
     async def _apply(self, tx: Transaction, handler: Handler, items: Sequence[Item]) -> Handled:
         fresh, duplicates = await self._claim(tx, items)

@@ -22,7 +22,7 @@ class ConsumerSettings(Struct, frozen=True, kw_only=True):
     fetch_partition_bytes_max: Count = 524_288
     """Most bytes of one partition in such an answer; a larger message comes alone."""
     wave_connections_max: Count = 3
-    """Partitions whose messages are handled at the same time, a database connection each."""
+    """Transactions of a consumer at the same time, a connection each; partitions share them."""
     wave_timeout_ms: Milliseconds = 8_000
     """Longest time for one transaction, seen from here: a silent server ends no statement."""
     offset_commit_interval_ms: Milliseconds = 200

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from libs.foundation.database.connections import Pool
-from libs.foundation.messaging.consumer.effects import Effects, Handled, ParkingStopped
+from libs.foundation.messaging.consumer.effects import Effects, ParkingStopped
 from libs.foundation.messaging.consumer.metrics import (
     ENVIRONMENT_ERRORS,
     MESSAGES,
@@ -18,6 +18,7 @@ from libs.foundation.messaging.consumer.metrics import (
 from libs.foundation.messaging.consumer.progress import LaneProgress
 from libs.foundation.messaging.consumer.records import Item, Refusal, refusal_for
 from libs.foundation.messaging.consumer.settings import ConsumerSettings
+from libs.foundation.messaging.consumer.turns import Handled
 from libs.foundation.messaging.definitions import ConsumerDefinition
 from libs.foundation.messaging.inbox import InboxWindow, InboxWindowMoved
 from libs.foundation.messaging.parking import ParkingBudget
@@ -56,6 +57,7 @@ class WaveRunner:
             pool,
             self.budget,
             at_once_max=settings.wave_connections_max,
+            messages_max=settings.batch_records_max,
             timeout_ms=settings.wave_timeout_ms,
         )
         self._passed = 0
@@ -74,16 +76,21 @@ class WaveRunner:
     async def _bisect(
         self, wave_type: str, items: Sequence[Item], progress: LaneProgress
     ) -> list[tuple[Item, Exception]]:
-        """Try all at once, then ever smaller parts; return what failed alone, unexplained."""
+        """Try all at once, then ever smaller parts; return what failed alone, unexplained.
+
+        Only the first try may be shared with other lanes.
+        """
         suspects: list[tuple[Item, Exception]] = []
         parts = deque([items])
         failures = 0
+        alone = False
         while parts:
             part = await self._park_outside(parts.popleft(), progress)
-            error = await self._attempt(wave_type, part, progress) if part else None
+            error = await self._attempt(wave_type, part, progress, alone=alone) if part else None
             if error is None:
                 failures = 0
                 continue
+            alone = True
             verdict = judge(error)
             if verdict is Verdict.ENVIRONMENT:
                 failures += 1
@@ -130,7 +137,8 @@ class WaveRunner:
 
     async def _passes(self, wave: Wave, suspect: _Suspect, progress: LaneProgress) -> bool:
         part = await self._park_outside([suspect.item], progress)
-        error = await self._attempt(wave.type or _NO_TYPE, part, progress) if part else None
+        wave_type = wave.type or _NO_TYPE
+        error = await self._attempt(wave_type, part, progress, alone=True) if part else None
         if error is None:
             return True
         suspect.error = error
@@ -140,10 +148,10 @@ class WaveRunner:
         return False
 
     async def _attempt(
-        self, wave_type: str, items: Sequence[Item], progress: LaneProgress
+        self, wave_type: str, items: Sequence[Item], progress: LaneProgress, *, alone: bool
     ) -> Exception | None:
         try:
-            handled = await self._effects.handle(wave_type, items)
+            handled = await self._effects.handle(wave_type, items, alone=alone)
         except Exception as error:  # noqa: BLE001 - the caller judges it; none may end the lane.
             return error
         if handled.handled:
