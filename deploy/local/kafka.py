@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +19,8 @@ from deploy.local.launch import Program
 
 _LOG_CONFIGURATION: Final = Path(__file__).with_name("log4j2.properties")
 # One compiler tier: the broker starts faster and leaves the second core to the services.
+QUICK_START: Final = ("-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _JVM_OPTIONS: Final = (
-    "-Xms128m",
-    "-Xmx512m",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
     "--sun-misc-unsafe-memory-access=allow",  # Else each start logs four lines of warning.
 )
 _PROPERTIES: Final = """\
@@ -53,12 +50,18 @@ class KafkaServer(Program):
     start_s = 60.0
 
     def __init__(
-        self, folder: Path, log: Path, environ: Mapping[str, str], report: Callable[[str], None]
+        self,
+        folder: Path,
+        log: Path,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+        jvm_options: Sequence[str] = QUICK_START,
     ) -> None:
         super().__init__("kafka", log)
         self._folder = folder
         self._environ = environ
         self._report = report
+        self._jvm_options = jvm_options
         self._properties = folder / "server.properties"
         self._data = folder / "data"
         self.port, self._controller_port = ports.free_ports(2)
@@ -72,7 +75,7 @@ class KafkaServer(Program):
         jars = await asyncio.to_thread(kafka_jars, self._report)
         self._folder.mkdir(parents=True, exist_ok=True)
         await identity.stop(identity.started_with_argument(str(self._properties)), self.stop_s)
-        java = _java(jars)
+        java = _java(jars, self._jvm_options)
         if not self._data.exists():
             await asyncio.to_thread(self._format, java)
         self._write_properties(self._properties, self._data)
@@ -138,7 +141,7 @@ async def _listens(bootstrap: str) -> bool:
     return True
 
 
-def _java(jars: list[Path]) -> list[str]:
+def _java(jars: list[Path], options: Sequence[str]) -> list[str]:
     class_path = os.pathsep.join(str(jar) for jar in jars)
     log_option = f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}"
-    return [str(JAVA), *_JVM_OPTIONS, log_option, "-cp", class_path]
+    return [str(JAVA), *options, *_JVM_OPTIONS, log_option, "-cp", class_path]

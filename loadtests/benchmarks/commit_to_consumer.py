@@ -7,6 +7,7 @@ from the moment its COMMIT was answered to the moment a plain consumer has it in
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from time import perf_counter
 from typing import Any, Final
 
@@ -23,8 +24,8 @@ from loadtests.benchmarks.programs import python
 from loadtests.benchmarks.site import Site, server_settings
 from loadtests.benchmarks.sql import outbox, plain_outbox
 
-EVENTS_A_TRANSACTION: Final = 20
-_WRITERS: Final = 2
+EVENTS_A_TRANSACTION: Final = 40
+_WRITERS: Final = 4
 _SETTLE_S: Final = 5.0
 _MARGIN_S: Final = 30
 # Connections, plans and the first batches are not what is measured.
@@ -108,15 +109,18 @@ async def _consume(consumer: Any, times: _Times) -> None:  # noqa: ANN401 - aiok
 async def _write(flow: Flow, times: _Times) -> float:
     """Write every transaction that is due, and return how long that took."""
     transactions = max(1, int(flow.rate * (flow.seconds + _WARM_S) / EVENTS_A_TRANSACTION))
-    async with (
-        open_connection(server_settings(flow.url), "flow-1") as first,
-        open_connection(server_settings(flow.url), "flow-2") as second,
-    ):
+    async with AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(
+                open_connection(server_settings(flow.url), f"flow-{writer}")
+            )
+            for writer in range(_WRITERS)
+        ]
         started_s = perf_counter()
         await asyncio.gather(
             *(
                 _write_share(flow, connection, range(share, transactions, _WRITERS), times)
-                for share, connection in enumerate((first, second))
+                for share, connection in enumerate(connections)
             )
         )
         return perf_counter() - started_s

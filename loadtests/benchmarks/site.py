@@ -37,6 +37,8 @@ _POSTGRES_SETTINGS: Final = {
     "max_wal_senders": "4",
     "jit": "off",
 }
+# Both compiler tiers, as for the peers' JVM: the broker is on the way of everything that publishes.
+_BROKER_JVM: Final = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
 # COPY of a history takes longer than any statement of the product.
 _MAKING_S: Final = 900
 
@@ -86,7 +88,11 @@ class Site:
         self._server.make_template()
         if needs_kafka:
             kafka = KafkaServer(
-                self.layout.kafka, self.layout.log("kafka"), self.environment, self.say
+                self.layout.kafka,
+                self.layout.log("kafka"),
+                self.environment,
+                self.say,
+                _BROKER_JVM,
             )
             try:
                 await kafka.start()
