@@ -264,7 +264,14 @@ async def test_what_is_finished_is_deleted_when_it_is_old_and_nothing_else(
         INSERT INTO messaging.parking_stops (consumer, process, keys_max, seen_at, resumed_at)
         SELECT 'toys', 'host:1', 20, now() - seen, now() - resumed
         FROM (VALUES (interval '100 days', interval '99 days'), ('100 days', NULL),
-            ('100 days', '20 days'), ('1 second', NULL)) AS made (seen, resumed)""",
+            ('100 days', '20 days'), ('1 second', NULL)) AS made (seen, resumed);
+        INSERT INTO messaging.parked_attempts (message_id, process, release, outcome)
+        SELECT id, 'host:1', '1', 'skipped' FROM messaging.parked_messages;
+        INSERT INTO messaging.parked_attempts (outbox_seq, process, release, outcome)
+        SELECT seq, 'host:1', '1', 'succeeded' FROM messaging.outbox_parked_rows;
+        INSERT INTO messaging.operator_request_items
+            (request_id, position, owner, topic, key, of_many)
+        SELECT id, 1, 'toys', 't', 'k', false FROM messaging.operator_requests""",
     )
 
     await keep(database)
@@ -273,9 +280,12 @@ async def test_what_is_finished_is_deleted_when_it_is_old_and_nothing_else(
         "SELECT (SELECT count(*) FROM messaging.operator_requests),"
         " (SELECT count(*) FROM messaging.parked_messages),"
         " (SELECT count(*) FROM messaging.outbox_parked_rows),"
-        " (SELECT count(*) FROM messaging.parking_stops)"
+        " (SELECT count(*) FROM messaging.parking_stops),"
+        " (SELECT count(*) FROM messaging.parked_attempts),"
+        " (SELECT count(*) FROM messaging.operator_request_items)"
     )
-    assert execute(database, left) == [(2, 1_500, 1, 2)]
+    # What hangs on a row goes with it: attempts on messages, items on requests.
+    assert execute(database, left) == [(2, 1_500, 1, 2, 1_501, 2)]
 
 
 async def test_the_age_of_each_chore_and_the_room_ahead_are_measured(database: Database) -> None:
