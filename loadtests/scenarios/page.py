@@ -85,10 +85,12 @@ def _knee(report: Report) -> str:
     if knee is None:
         return ""
     busy = ", ".join(f"{name} {cores:.2f}" for name, cores in list(knee.busiest.items())[:4])
+    queued = ", ".join(f"{name} {length:,.0f}" for name, length in list(knee.longest.items())[:4])
     end = "no step failed" if knee.next_rate is None else f"{knee.next_rate:,.0f}/s did not hold"
     return (
         f'<p class="note">Knee: <b>{knee.rate:,.0f} orders/s</b> with p99 within'
-        f" {knee.p99_max_ms:,.0f} ms; {end}. Cores in the last step: {escape(busy)}.</p>"
+        f" {knee.p99_max_ms:,.0f} ms; {end}. Cores in the last step: {escape(busy)}."
+        f" Longest queues in it: {escape(queued)}.</p>"
     )
 
 

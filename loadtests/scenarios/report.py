@@ -46,12 +46,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class Knee(Struct, frozen=True, kw_only=True):
-    """The highest rate that held, and what was busy when the next one did not."""
+    """The highest rate that held, and what was busy and queued when the next one did not."""
 
     rate: float
     p99_max_ms: float
     next_rate: float | None
     busiest: dict[str, float]
+    longest: dict[str, float]
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -138,6 +139,7 @@ def knee_of(outcome: Outcome) -> Knee | None:
         p99_max_ms=KNEE_P99_MS,
         next_rate=None if last.holds else last.rate,
         busiest=last.busiest,
+        longest=last.longest,
     )
 
 

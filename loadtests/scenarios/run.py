@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -45,6 +45,8 @@ class Step(Struct, frozen=True, kw_only=True):
     holds: bool
     busiest: dict[str, float]
     """The cores of each process in this step, the busiest first."""
+    longest: dict[str, float]
+    """The mean length of each queue in this step, the longest first."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -137,9 +139,8 @@ class _Load:
 
 
 def _step(stage: Stage, sent: Sent, samples: Sequence[Sample]) -> Step:
-    names = samples[-1].cores if samples else {}
-    cores = {name: sum(each.cores[name] for each in samples) / len(samples) for name in names}
-    cores["generator"] = sent.cores
+    cores = _means([each.cores for each in samples]) | {"generator": sent.cores}
+    queues = _means([each.queues for each in samples])
     return Step(
         rate=stage.from_rate,
         p99_ms=sent.accepted_p99_ms,
@@ -147,8 +148,19 @@ def _step(stage: Stage, sent: Sent, samples: Sequence[Sample]) -> Step:
         holds=sent.accepted_p99_ms <= KNEE_P99_MS
         and sent.lost <= sent.sent * _LOST_MAX
         and sent.sent >= sent.planned * _OFFERED_MIN,
-        busiest=dict(sorted(cores.items(), key=lambda each: -each[1])),
+        busiest=_largest_first(cores),
+        longest=_largest_first(queues),
     )
+
+
+def _means(looks: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each name; a look that lacks it counts as nothing."""
+    names = {name for look in looks for name in look}
+    return {name: sum(look.get(name, 0.0) for look in looks) / len(looks) for name in names}
+
+
+def _largest_first(figures: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(figures.items(), key=lambda each: -each[1]))
 
 
 async def _slow(pid: int, slowed: Slowed) -> None:

@@ -1,4 +1,4 @@
-"""Follows orders through the platform's own tables: accepted, taken by each consumer, final."""
+"""Follows orders through the platform's tables: accepted, published, taken by consumers, final."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,6 +16,21 @@ _STOCK_THE_SHOP: Final = """
     )
     INSERT INTO inventory.stock (sku, on_hand) SELECT sku, on_hand_delta FROM adjusted"""
 
+# Kafka has acknowledged a row when the relay begins to write the first cursor that covers it.
+_PUBLISHED: Final = """
+    SELECT 'published to ' || o.topic AS stage, count(*) AS messages,
+        percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (
+            ORDER BY date_part('epoch', covered.at - o.written_at) * 1000) AS percentiles_ms
+    FROM messaging.outbox AS o CROSS JOIN LATERAL (
+        SELECT c.written_at AS at
+        FROM messaging.outbox_cursor AS c
+        WHERE c.written_at >= o.written_at
+            AND (pg_visible_in_snapshot(o.tid, c.prev)
+                OR (o.seq <= c.last_seq AND pg_visible_in_snapshot(o.tid, c.cur)))
+        ORDER BY c.written_at LIMIT 1) AS covered
+    WHERE o.replay_request IS NULL
+    GROUP BY o.topic
+    ORDER BY min(o.seq)"""
 # Both moments are starts of transactions by one clock: what it takes to commit is left out.
 _CONSUMED: Final = """
     SELECT i.consumer || ' takes ' || o.type AS stage, count(*) AS messages,
@@ -52,7 +67,7 @@ async def stock_the_shop(connection: Connection) -> None:
 async def stage_latencies(connection: Connection) -> Sequence[StageLatency]:
     """Return the latency of every stage, the last one from placed to confirmed."""
     found: list[StageLatency] = []
-    for statement in (_CONSUMED, _FINAL):
+    for statement in (_PUBLISHED, _CONSUMED, _FINAL):
         for stage, messages, (p50, p95, p99) in await (
             await connection.execute(statement)
         ).fetchall():

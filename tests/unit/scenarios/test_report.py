@@ -50,7 +50,14 @@ def outcome(*of: Sent, steps: tuple[Step, ...] = (), broken: tuple[str, ...] = (
 
 
 def step(rate: float, *, holds: bool) -> Step:
-    return Step(rate=rate, p99_ms=10, lost=0, holds=holds, busiest={"api": 0.9, "kafka": 0.2})
+    return Step(
+        rate=rate,
+        p99_ms=10,
+        lost=0,
+        holds=holds,
+        busiest={"api": 0.9, "kafka": 0.2},
+        longest={"outbox": 900, "api": 3},
+    )
 
 
 def failed(of: Outcome) -> set[str]:
@@ -85,6 +92,7 @@ def test_the_knee_is_the_last_step_that_held() -> None:
     assert knee is not None
     assert (knee.rate, knee.next_rate) == (100, 130)
     assert next(iter(knee.busiest)) == "api"
+    assert next(iter(knee.longest)) == "outbox"
 
 
 def test_memory_growth_is_of_the_process_that_grew_most() -> None:
