@@ -30,6 +30,43 @@ ROUNDS: Final = "UPDATE messaging.upkeep_rounds SET "
 OUTBOX: Final = """
     SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'messaging.outbox'::regclass ORDER BY c.relname"""
+FINISHED_AND_OPEN: Final = """
+    INSERT INTO messaging.operator_requests
+        (id, owner, verb, requested_by, reason, requested_at, finished_at)
+    SELECT gen_random_uuid(), 'outbox-relay', 'handover', 'ada', 'x', now() - age,
+        CASE WHEN is_over THEN now() - age END
+    FROM (VALUES (interval '100 days', true), ('100 days', false), ('20 days', true))
+        AS made (age, is_over);
+    INSERT INTO messaging.parked_messages (consumer, topic, key, partition, log_offset, headers,
+        error_code, error, attempts, resolution, resolved_at)
+    SELECT 'toys', 't', 'k', 0, n, '[]', 'x', 'x', 1,
+        CASE WHEN n % 2 = 0 THEN 'skipped' END,
+        CASE WHEN n % 2 = 0 THEN now() - interval '100 days' END
+    FROM generate_series(1, 3000) AS n;
+    INSERT INTO messaging.outbox_parked_rows (seq, id, aggregatetype, aggregateid, type, topic,
+        partition, source, occurred_at, payload, resolution, resolved_at)
+    SELECT n, gen_random_uuid(), 'toy', 'k', 't', 't', 0, '/t', now(), '',
+        CASE WHEN n = 1 THEN 'released' END,
+        CASE WHEN n = 1 THEN now() - interval '100 days' END
+    FROM generate_series(1, 2) AS n;
+    INSERT INTO messaging.parking_stops (consumer, process, keys_max, seen_at, resumed_at)
+    SELECT 'toys', 'host:1', 20, now() - seen, now() - resumed
+    FROM (VALUES (interval '100 days', interval '99 days'), ('100 days', NULL),
+        ('100 days', '20 days'), ('1 second', NULL)) AS made (seen, resumed);
+    INSERT INTO messaging.parked_attempts (message_id, process, release, outcome)
+    SELECT id, 'host:1', '1', 'skipped' FROM messaging.parked_messages;
+    INSERT INTO messaging.parked_attempts (outbox_seq, process, release, outcome)
+    SELECT seq, 'host:1', '1', 'succeeded' FROM messaging.outbox_parked_rows;
+    INSERT INTO messaging.operator_request_items
+        (request_id, position, owner, topic, key, of_many)
+    SELECT id, 1, 'toys', 't', 'k', false FROM messaging.operator_requests"""
+LEFT: Final = """
+    SELECT (SELECT count(*) FROM messaging.operator_requests),
+        (SELECT count(*) FROM messaging.parked_messages),
+        (SELECT count(*) FROM messaging.outbox_parked_rows),
+        (SELECT count(*) FROM messaging.parking_stops),
+        (SELECT count(*) FROM messaging.parked_attempts),
+        (SELECT count(*) FROM messaging.operator_request_items)"""
 
 
 def execute(database: Database, statement: str) -> list[tuple[Any, ...]]:
@@ -240,52 +277,12 @@ async def test_partitions_are_made_where_the_clock_is_now(database: Database) ->
 async def test_what_is_finished_is_deleted_when_it_is_old_and_nothing_else(
     database: Database,
 ) -> None:
-    execute(
-        database,
-        """
-        INSERT INTO messaging.operator_requests
-            (id, owner, verb, requested_by, reason, requested_at, finished_at)
-        SELECT gen_random_uuid(), 'outbox-relay', 'handover', 'ada', 'x', now() - age,
-            CASE WHEN is_over THEN now() - age END
-        FROM (VALUES (interval '100 days', true), ('100 days', false), ('20 days', true))
-            AS made (age, is_over);
-        INSERT INTO messaging.parked_messages (consumer, topic, key, partition, log_offset, headers,
-            error_code, error, attempts, resolution, resolved_at)
-        SELECT 'toys', 't', 'k', 0, n, '[]', 'x', 'x', 1,
-            CASE WHEN n % 2 = 0 THEN 'skipped' END,
-            CASE WHEN n % 2 = 0 THEN now() - interval '100 days' END
-        FROM generate_series(1, 3000) AS n;
-        INSERT INTO messaging.outbox_parked_rows (seq, id, aggregatetype, aggregateid, type, topic,
-            partition, source, occurred_at, payload, resolution, resolved_at)
-        SELECT n, gen_random_uuid(), 'toy', 'k', 't', 't', 0, '/t', now(), '',
-            CASE WHEN n = 1 THEN 'released' END,
-            CASE WHEN n = 1 THEN now() - interval '100 days' END
-        FROM generate_series(1, 2) AS n;
-        INSERT INTO messaging.parking_stops (consumer, process, keys_max, seen_at, resumed_at)
-        SELECT 'toys', 'host:1', 20, now() - seen, now() - resumed
-        FROM (VALUES (interval '100 days', interval '99 days'), ('100 days', NULL),
-            ('100 days', '20 days'), ('1 second', NULL)) AS made (seen, resumed);
-        INSERT INTO messaging.parked_attempts (message_id, process, release, outcome)
-        SELECT id, 'host:1', '1', 'skipped' FROM messaging.parked_messages;
-        INSERT INTO messaging.parked_attempts (outbox_seq, process, release, outcome)
-        SELECT seq, 'host:1', '1', 'succeeded' FROM messaging.outbox_parked_rows;
-        INSERT INTO messaging.operator_request_items
-            (request_id, position, owner, topic, key, of_many)
-        SELECT id, 1, 'toys', 't', 'k', false FROM messaging.operator_requests""",
-    )
+    execute(database, FINISHED_AND_OPEN)
 
     await keep(database)
 
-    left = (
-        "SELECT (SELECT count(*) FROM messaging.operator_requests),"
-        " (SELECT count(*) FROM messaging.parked_messages),"
-        " (SELECT count(*) FROM messaging.outbox_parked_rows),"
-        " (SELECT count(*) FROM messaging.parking_stops),"
-        " (SELECT count(*) FROM messaging.parked_attempts),"
-        " (SELECT count(*) FROM messaging.operator_request_items)"
-    )
     # What hangs on a row goes with it: attempts on messages, items on requests.
-    assert execute(database, left) == [(2, 1_500, 1, 2, 1_501, 2)]
+    assert execute(database, LEFT) == [(2, 1_500, 1, 2, 1_501, 2)]
 
 
 async def test_the_age_of_each_chore_and_the_room_ahead_are_measured(database: Database) -> None:
