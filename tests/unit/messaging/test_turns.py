@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from libs.foundation.messaging.consumer import turns
 from libs.foundation.messaging.consumer.records import Item
 from libs.foundation.messaging.consumer.turns import Handled, Turns
 from tests.unit.messaging.records import item
@@ -14,15 +15,23 @@ _WAVE: Final = "toy.thing_happened.v1"
 _OTHER: Final = "toy.thing_undone.v1"
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a busy machine from making anybody impatient; a test of impatience sets its own."""
+    monkeypatch.setattr(turns, "_PATIENCE_S", 60)
+
+
 class Transactions:
     """Stands for the database: each transaction ends when it is let go; poisoned keys fail it."""
 
-    def __init__(self, *, poisoned: str = "") -> None:
+    def __init__(self, *, poisoned: str = "", held_up: str = "") -> None:
         self.begun: list[tuple[str, list[str]]] = []
         self.running = 0
         self.most = 0
         self.as_it_ends: Callable[[], object] = lambda: None
         self._poisoned = poisoned
+        self._held_up = held_up
+        self._lock = asyncio.Event()
         self._gate = asyncio.Event()
 
     async def run(self, wave_type: str, items: Sequence[Item]) -> Handled:
@@ -30,7 +39,8 @@ class Transactions:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
-            await self._gate.wait()
+            is_held_up = any(each.key == self._held_up for each in items)
+            await (self._lock if is_held_up else self._gate).wait()
         finally:
             self.running -= 1
         asyncio.get_running_loop().call_soon(self.as_it_ends)
@@ -40,6 +50,10 @@ class Transactions:
 
     def let_go(self) -> None:
         self._gate.set()
+
+    def unlock(self) -> None:
+        """Let the one that is held up go as well."""
+        self._lock.set()
 
 
 def keys_of(handled: Handled) -> list[str]:
@@ -114,17 +128,36 @@ async def test_company_waits_for_the_transaction_under_way_though_a_turn_is_free
     assert transactions.begun == [(_WAVE, ["a"]), (_WAVE, ["b", "c"])]
 
 
-async def test_company_does_not_wait_for_ever_for_one_that_is_held_up() -> None:
-    transactions = Transactions()
+async def test_company_has_a_free_turn_after_a_moment_when_the_other_is_held_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE_S", 0)
+    transactions = Transactions(held_up="a")
     lanes = Lanes(transactions, at_once_max=2)
     await lanes.begin("a")
     await lanes.begin("b")
 
-    async with asyncio.timeout(10):
-        while len(transactions.begun) < 2:
-            await asyncio.sleep(0)
+    assert [keys for _, keys in transactions.begun] == [["a"], ["b"]]
     transactions.let_go()
+    transactions.unlock()
     assert await lanes.outcomes() == [["a"], ["b"]]
+
+
+async def test_who_lost_patience_while_no_turn_was_free_has_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE_S", 0)
+    transactions = Transactions(held_up="a")
+    lanes = Lanes(transactions, at_once_max=2)
+    await lanes.begin("a")
+    await lanes.begin("another", wave_type=_OTHER)
+    await lanes.begin("b")
+    transactions.let_go()
+    await settled()
+
+    assert [keys for _, keys in transactions.begun] == [["a"], ["another"], ["b"]]
+    transactions.unlock()
+    assert await lanes.outcomes() == [["a"], ["another"], ["b"]]
 
 
 @pytest.mark.parametrize(

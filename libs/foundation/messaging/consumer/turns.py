@@ -50,6 +50,7 @@ class _Part:
         self.wave_type = wave_type
         self.items = items
         self.keys = {item.key for item in items}
+        self.is_patient = True
         self.told: asyncio.Future[_Word | Handled] = asyncio.get_running_loop().create_future()
 
     def goes_with(self, other: "_Part") -> bool:
@@ -122,9 +123,11 @@ class Turns:
             impatient.cancel()
 
     def _has_company(self, part: _Part) -> bool:
-        return any(part.goes_with(each) for each in self._under_way)
+        return part.is_patient and any(part.goes_with(each) for each in self._under_way)
 
     def _hurry(self, part: _Part) -> None:
+        """Let a part have the next turn there is, whoever is under way."""
+        part.is_patient = False
         if self._free and part in self._waiting:
             self._waiting.remove(part)
             self._free -= 1
@@ -156,7 +159,7 @@ class Turns:
     async def _run_all(self, part: _Part, together: Sequence[_Part], wave_type: str) -> Handled:
         if len(together) > 1:
             try:
-                return await self._run_together(part, together, wave_type)
+                return await self._run_together(together, wave_type)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is nobody's yet.
                 _log.info("shared_wave_divided", lanes=len(together), error=type(error).__name__)
         return await self._run(wave_type, part.items)
@@ -175,9 +178,8 @@ class Turns:
         self._waiting = staying
         return together
 
-    async def _run_together(
-        self, leading: _Part, together: Sequence[_Part], wave_type: str
-    ) -> Handled:
+    async def _run_together(self, together: Sequence[_Part], wave_type: str) -> Handled:
+        """Return the first part's share, and tell the others theirs."""
         # In one order for everybody: members that overlap for a moment queue at the first row.
         items = sorted((item for part in together for item in part.items), key=_place)
         try:
@@ -188,7 +190,7 @@ class Turns:
             raise
         for part in together:
             part.tell(handled.share(part.items))
-        return handled.share(leading.items)
+        return handled.share(together[0].items)
 
 
 def _place(item: Item) -> tuple[int, int]:
