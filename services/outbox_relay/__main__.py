@@ -10,6 +10,7 @@ from libs.foundation.messaging.relay.relay import OutboxRelay
 from libs.foundation.messaging.relay.row_requests import RowRequests
 from libs.foundation.messaging.relay.settings import RelaySettings
 from libs.foundation.messaging.relay.upkeep import Upkeep
+from libs.foundation.runtime.heap import keep_freed_memory
 from libs.foundation.runtime.run import run
 from libs.foundation.runtime.service import service
 from libs.foundation.settings import load_settings
@@ -36,4 +37,5 @@ async def main(environ: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     run(main(os.environ))
