@@ -20,6 +20,7 @@ _BROKERS_S: Final = 15.0
 _RECORDS_S: Final = 5.0
 _RECORDS_MAX: Final = 2_000
 _POLL_MS: Final = 500
+_FETCH_WAIT_MS: Final = 10
 # A record is stamped by the relay's clock, its row by the database's.
 _CLOCKS: Final = timedelta(seconds=2)
 
@@ -106,7 +107,10 @@ def event_id_of(headers: Sequence[tuple[str, bytes]]) -> UUID | None:
 @asynccontextmanager
 async def open_consumer(kafka: KafkaSettings) -> AsyncGenerator[Any]:
     """Open a client that only looks; it belongs to no group."""
-    consumer: Any = AIOKafkaConsumer(**kafka.client_arguments(), enable_auto_commit=False)
+    # A fetch that waits for new records at a broker holds up every question behind it.
+    consumer: Any = AIOKafkaConsumer(
+        **kafka.client_arguments(), enable_auto_commit=False, fetch_max_wait_ms=_FETCH_WAIT_MS
+    )
     try:
         await consumer.start()
         yield consumer
