@@ -8,6 +8,7 @@ from tests.architecture.source import Rule, demand, found, python_sources
 RULES = [
     placement.sql_outside_its_folder,
     placement.sql_that_is_no_constant,
+    placement.arrays_sent_as_text,
     placement.environment_outside_mains,
     placement.commits_outside_transactions,
     placement.producers_outside_the_relay,
@@ -55,6 +56,12 @@ def test_sql_that_is_not_a_constant_of_its_module_is_found() -> None:
     text = '_A: Final = "SELECT 1"\n_B = "SELECT 2"\ndef f():\n    return f"SELECT {x}"\n'
 
     assert found(placement.sql_that_is_no_constant, "libs/domain/orders/sql/a.py", text) == [2, 4]
+
+
+def test_an_array_that_is_sent_as_text_is_found() -> None:
+    text = '_A: Final = "SELECT 1 = ANY(%(ids)s::bigint[])"\n_B: Final = "SELECT %(id)b::uuid[]"\n'
+
+    assert found(placement.arrays_sent_as_text, "libs/domain/orders/sql/a.py", text) == [1]
 
 
 @pytest.mark.parametrize("text", ["import os\nos.environ['A']", "import os\nos.getenv('A')"])

@@ -17,6 +17,7 @@ _ANY_CASE: Final = re.compile(
     r"|update\s+\S+\s+set\s+\w+\s*=|with\s+(recursive\s+)?\w+\s+as\s*(materialized\s*)?\()",
     re.IGNORECASE | re.DOTALL,
 )
+_TEXT_ARRAY: Final = re.compile(r"%\(\w+\)s::\w+\[\]")
 _FREE_OF_SQL_RULES: Final = ("tests", "migrations")
 
 
@@ -39,6 +40,14 @@ def sql_that_is_no_constant(source: Source) -> Iterator[Finding]:
     for text in _statements(source):
         if id(text) not in constants:
             yield source.at(text, "SQL inside a function: make it a module-level `_NAME: Final`")
+
+
+def arrays_sent_as_text(source: Source) -> Iterator[Finding]:
+    if source.within(*_FREE_OF_SQL_RULES) or "sql" not in source.parts[:-1]:
+        return
+    for node in source.nodes():
+        if isinstance(node, ast.Constant) and _TEXT_ARRAY.search(str(node.value)):
+            yield source.at(node, "an array as text is quoted item by item: write %(name)b::type[]")
 
 
 def environment_outside_mains(source: Source) -> Iterator[Finding]:

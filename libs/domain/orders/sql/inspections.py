@@ -119,7 +119,7 @@ _LATE: Final = """
 _HEADS: Final = """
     SELECT o.id, o.number, o.status, s.step, o.placed_at
     FROM orders.orders AS o JOIN orders.sagas AS s ON s.order_id = o.id
-    WHERE o.id = ANY(%(order_ids)s::uuid[]) ORDER BY o.id"""
+    WHERE o.id = ANY(%(order_ids)b::uuid[]) ORDER BY o.id"""
 
 
 async def order(tx: Transaction, order_id: UUID) -> OrderSeen | None:

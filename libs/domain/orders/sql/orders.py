@@ -31,7 +31,7 @@ _READ: Final = """
                 amount_minor, tax_minor, requested_at, failure_code
             FROM orders.refunds AS refund WHERE refund.order_id = o.id) AS r) AS refunds
     FROM orders.orders AS o
-    WHERE o.id = ANY(%(order_ids)s::uuid[])
+    WHERE o.id = ANY(%(order_ids)b::uuid[])
     ORDER BY o.id DESC"""
 
 _CONTACT: Final = """
@@ -72,7 +72,7 @@ _TIMELINE: Final = """
     SELECT sequence, type, at, actor_kind, actor_id, reason, data
     FROM orders.timeline
     WHERE order_id = %(order_id)s::uuid AND sequence > %(after)s::bigint
-        AND NOT type = ANY(%(hidden)s::text[])
+        AND NOT type = ANY(%(hidden)b::text[])
     ORDER BY sequence
     LIMIT %(rows_max)s::bigint"""
 

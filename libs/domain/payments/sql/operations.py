@@ -17,11 +17,11 @@ _QUEUE: Final = """
     SELECT key, order_id, provider, kind, subject_id, subject_attempt, amount_minor, currency,
         source_value, external_reference, target_reference, state, outcome, next_at, deadline_at,
         traceparent
-    FROM unnest(%(key)s::uuid[], %(order_id)s::uuid[], %(provider)s::text[], %(kind)s::text[],
-        %(subject_id)s::uuid[], %(subject_attempt)s::integer[], %(amount_minor)s::bigint[],
-        %(currency)s::text[], %(source_value)s::text[], %(external_reference)s::text[],
-        %(target_reference)s::text[], %(state)s::text[], %(outcome)s::text[],
-        %(next_at)s::timestamptz[], %(deadline_at)s::timestamptz[], %(traceparent)s::text[])
+    FROM unnest(%(key)b::uuid[], %(order_id)b::uuid[], %(provider)b::text[], %(kind)b::text[],
+        %(subject_id)b::uuid[], %(subject_attempt)b::integer[], %(amount_minor)b::bigint[],
+        %(currency)b::text[], %(source_value)b::text[], %(external_reference)b::text[],
+        %(target_reference)b::text[], %(state)b::text[], %(outcome)b::text[],
+        %(next_at)b::timestamptz[], %(deadline_at)b::timestamptz[], %(traceparent)b::text[])
         AS new (key, order_id, provider, kind, subject_id, subject_attempt, amount_minor, currency,
             source_value, external_reference, target_reference, state, outcome, next_at,
             deadline_at, traceparent)"""
@@ -33,14 +33,14 @@ _LOCK: Final = """
         first_attempt_at, sent_at, next_at, deadline_at, possibly_executed, outcome, traceparent,
         coalesce(turn, 0) AS turn
     FROM payments.operations
-    WHERE order_id = ANY(%(order_ids)s::uuid[])
-        AND (state <> ALL('{succeeded,declined,failed}') OR key = ANY(%(keys)s::uuid[]))
+    WHERE order_id = ANY(%(order_ids)b::uuid[])
+        AND (state <> ALL('{succeeded,declined,failed}') OR key = ANY(%(keys)b::uuid[]))
     ORDER BY key
     FOR NO KEY UPDATE"""
 
 _ORDERS: Final = """
     SELECT key, order_id FROM payments.operations
-    WHERE key = ANY(%(keys)s::uuid[]) AND provider = %(provider)s::text"""
+    WHERE key = ANY(%(keys)b::uuid[]) AND provider = %(provider)s::text"""
 
 _RESOLVE: Final = """
     UPDATE payments.operations AS operation
@@ -48,9 +48,9 @@ _RESOLVE: Final = """
         first_attempt_at = changed.first_attempt_at, next_at = changed.next_at,
         possibly_executed = changed.possibly_executed, outcome = changed.outcome,
         target_reference = changed.target_reference, updated_at = now()
-    FROM unnest(%(key)s::uuid[], %(state)s::text[], %(provider_reference)s::text[],
-        %(first_attempt_at)s::timestamptz[], %(next_at)s::timestamptz[],
-        %(possibly_executed)s::boolean[], %(outcome)s::text[], %(target_reference)s::text[])
+    FROM unnest(%(key)b::uuid[], %(state)b::text[], %(provider_reference)b::text[],
+        %(first_attempt_at)b::timestamptz[], %(next_at)b::timestamptz[],
+        %(possibly_executed)b::boolean[], %(outcome)b::text[], %(target_reference)b::text[])
         AS changed (key, state, provider_reference, first_attempt_at, next_at, possibly_executed,
             outcome, target_reference)
     WHERE operation.key = changed.key

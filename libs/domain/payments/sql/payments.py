@@ -11,8 +11,8 @@ _BEGIN: Final = """
     INSERT INTO payments.payments (order_id, provider, source_kind, state, currency,
         planned_minor, sequence)
     SELECT order_id, provider, source_kind, state, currency, planned_minor, 0
-    FROM unnest(%(order_id)s::uuid[], %(provider)s::text[], %(source_kind)s::text[],
-        %(state)s::text[], %(currency)s::text[], %(planned_minor)s::bigint[])
+    FROM unnest(%(order_id)b::uuid[], %(provider)b::text[], %(source_kind)b::text[],
+        %(state)b::text[], %(currency)b::text[], %(planned_minor)b::bigint[])
         AS new (order_id, provider, source_kind, state, currency, planned_minor)
     ORDER BY order_id
     ON CONFLICT (order_id) DO NOTHING
@@ -23,7 +23,7 @@ _LOCK: Final = """
         due_minor, authorised_minor, captured_minor, released_minor, returned_minor,
         refunded_minor, capture_before, decline_code, sequence
     FROM payments.payments
-    WHERE order_id = ANY(%(order_ids)s::uuid[])
+    WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id
     FOR NO KEY UPDATE"""
 
@@ -35,11 +35,11 @@ _SAVE: Final = """
         released_minor = changed.released_minor, returned_minor = changed.returned_minor,
         refunded_minor = changed.refunded_minor, capture_before = changed.capture_before,
         decline_code = changed.decline_code, sequence = changed.sequence, updated_at = now()
-    FROM unnest(%(order_id)s::uuid[], %(provider_reference)s::text[], %(state)s::text[],
-        %(planned_minor)s::bigint[], %(due_minor)s::bigint[], %(authorised_minor)s::bigint[],
-        %(captured_minor)s::bigint[], %(released_minor)s::bigint[], %(returned_minor)s::bigint[],
-        %(refunded_minor)s::bigint[], %(capture_before)s::timestamptz[], %(decline_code)s::text[],
-        %(sequence)s::bigint[])
+    FROM unnest(%(order_id)b::uuid[], %(provider_reference)b::text[], %(state)b::text[],
+        %(planned_minor)b::bigint[], %(due_minor)b::bigint[], %(authorised_minor)b::bigint[],
+        %(captured_minor)b::bigint[], %(released_minor)b::bigint[], %(returned_minor)b::bigint[],
+        %(refunded_minor)b::bigint[], %(capture_before)b::timestamptz[], %(decline_code)b::text[],
+        %(sequence)b::bigint[])
         AS changed (order_id, provider_reference, state, planned_minor, due_minor,
             authorised_minor, captured_minor, released_minor, returned_minor, refunded_minor,
             capture_before, decline_code, sequence)

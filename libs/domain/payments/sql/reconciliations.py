@@ -74,15 +74,15 @@ _NOTE: Final = """
     INSERT INTO payments.reconciliation_differences (reconciliation_id, kind, subject,
         operation_key, order_id, reference, ours, theirs)
     SELECT %(id)s, kind, subject, operation_key, order_id, reference, ours, theirs
-    FROM unnest(%(kind)s::text[], %(subject)s::text[], %(operation_key)s::uuid[],
-        %(order_id)s::text[], %(reference)s::text[], %(ours)s::text[], %(theirs)s::text[])
+    FROM unnest(%(kind)b::text[], %(subject)b::text[], %(operation_key)b::uuid[],
+        %(order_id)b::text[], %(reference)b::text[], %(ours)b::text[], %(theirs)b::text[])
         AS new (kind, subject, operation_key, order_id, reference, ours, theirs)
     ON CONFLICT DO NOTHING"""
 
 _OPERATIONS: Final = """
     SELECT key, order_id, kind, state, amount_minor, currency, provider_reference, updated_at
     FROM payments.operations
-    WHERE key = ANY(%(keys)s::uuid[]) AND provider = %(provider)s::text"""
+    WHERE key = ANY(%(keys)b::uuid[]) AND provider = %(provider)s::text"""
 
 _PAYMENTS: Final = """
     SELECT order_id, captured_minor, released_minor,
@@ -91,7 +91,7 @@ _PAYMENTS: Final = """
             WHERE operation.order_id = payment.order_id
                 AND operation.state <> ALL('{succeeded,declined,failed}')) AS busy
     FROM payments.payments AS payment
-    WHERE order_id = ANY(%(order_ids)s::uuid[])"""
+    WHERE order_id = ANY(%(order_ids)b::uuid[])"""
 
 # A release is no object of the provider's.
 _SUCCEEDED: Final = """

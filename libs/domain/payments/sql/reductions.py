@@ -11,7 +11,7 @@ from libs.foundation.database.transaction import Transaction
 _ADD: Final = """
     INSERT INTO payments.reductions (order_id, reduction_id, amount_minor)
     SELECT order_id, reduction_id, amount_minor
-    FROM unnest(%(order_ids)s::uuid[], %(reduction_ids)s::uuid[], %(amounts)s::bigint[])
+    FROM unnest(%(order_ids)b::uuid[], %(reduction_ids)b::uuid[], %(amounts)b::bigint[])
         AS new (order_id, reduction_id, amount_minor)
     ON CONFLICT DO NOTHING
     RETURNING reduction_id"""
@@ -20,13 +20,13 @@ _OF: Final = """
     SELECT order_id, reduction_id, amount_minor, answered_at IS NOT NULL AS answered,
         coalesce(turn, 0) AS turn
     FROM payments.reductions
-    WHERE order_id = ANY(%(order_ids)s::uuid[])
+    WHERE order_id = ANY(%(order_ids)b::uuid[])
     ORDER BY order_id, turn, created_at, reduction_id"""
 
 _ANSWER: Final = """
     UPDATE payments.reductions SET answered_at = now()
     WHERE (order_id, reduction_id) IN (
-            SELECT * FROM unnest(%(order_ids)s::uuid[], %(reduction_ids)s::uuid[]))
+            SELECT * FROM unnest(%(order_ids)b::uuid[], %(reduction_ids)b::uuid[]))
         AND answered_at IS NULL"""
 
 

@@ -50,7 +50,7 @@ _NOTE: Final = """
     UPDATE payments.webhooks AS webhook
     SET outcome = read.outcome, next_at = read.next_at,
         processed_at = CASE WHEN read.next_at IS NULL THEN now() END
-    FROM unnest(%(event_ids)s::text[], %(outcomes)s::text[], %(next_ats)s::timestamptz[])
+    FROM unnest(%(event_ids)b::text[], %(outcomes)b::text[], %(next_ats)b::timestamptz[])
         AS read (event_id, outcome, next_at)
     WHERE webhook.provider = %(provider)s::text AND webhook.event_id = read.event_id"""
 

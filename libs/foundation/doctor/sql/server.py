@@ -78,7 +78,7 @@ _ROLES: Final = """
         SELECT array_agg(setting) FROM pg_db_role_setting AS s, unnest(s.setconfig) AS setting
         WHERE s.setrole = r.oid AND s.setdatabase IN (0, (
             SELECT oid FROM pg_database WHERE datname = current_database()))), '{}') AS settings
-    FROM pg_roles AS r WHERE r.rolname = ANY (%(names)s::text[]) AND r.rolcanlogin
+    FROM pg_roles AS r WHERE r.rolname = ANY (%(names)b::text[]) AND r.rolcanlogin
     ORDER BY 1"""
 
 _TABLES: Final = """

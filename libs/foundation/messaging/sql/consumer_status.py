@@ -21,7 +21,7 @@ _PARKED: Final = """
     SELECT consumer, count(*) AS keys,
         date_part('epoch', clock_timestamp() - min(parked_at)) AS oldest_s
     FROM messaging.parked_keys
-    WHERE consumer = ANY (%(consumers)s::text[])
+    WHERE consumer = ANY (%(consumers)b::text[])
     GROUP BY consumer"""
 
 

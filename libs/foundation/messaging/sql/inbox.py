@@ -20,7 +20,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
 _CLAIM: Final = """
     INSERT INTO messaging.inbox (consumer, event_id)
     SELECT %(consumer)s::text, event_id
-    FROM unnest(%(event_ids)s::uuid[]) WITH ORDINALITY AS new (event_id, position)
+    FROM unnest(%(event_ids)b::uuid[]) WITH ORDINALITY AS new (event_id, position)
     ORDER BY position
     ON CONFLICT DO NOTHING
     RETURNING event_id"""

@@ -84,7 +84,7 @@ _SENT: Final = """
         coalesce(pg_visible_in_snapshot(o.tid, known.prev), false)
             OR coalesce(pg_visible_in_snapshot(o.tid, known.cur) AND o.seq <= known.last_seq, false)
             AS is_published
-    FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) AS span (since, until)
+    FROM unnest(%(since)b::timestamptz[], %(until)b::timestamptz[]) AS span (since, until)
     CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT seq, id, written_at, type, topic, partition, sequence, traceparent, replay, tid,
@@ -101,20 +101,20 @@ _SENT: Final = """
 _HELD: Final = """
     SELECT seq, id, type, topic, partition, error, parked_at
     FROM messaging.outbox_parked_rows
-    WHERE topic = ANY (%(topics)s::text[]) AND aggregateid = %(key)s::text AND resolution IS NULL
+    WHERE topic = ANY (%(topics)b::text[]) AND aggregateid = %(key)s::text AND resolution IS NULL
     ORDER BY seq
     LIMIT %(rows_max)s"""
 
 _MARKS: Final = """
     SELECT consumer, event_id, claimed_at FROM messaging.inbox
-    WHERE consumer = ANY (%(consumers)s::text[]) AND event_id = ANY (%(event_ids)s::uuid[])
+    WHERE consumer = ANY (%(consumers)b::text[]) AND event_id = ANY (%(event_ids)b::uuid[])
     ORDER BY claimed_at, consumer"""
 
 _PARKED: Final = """
     SELECT id, consumer, topic, partition, log_offset, event_id, type, error_code, error, attempts,
         parked_at
     FROM messaging.parked_messages
-    WHERE consumer = ANY (%(consumers)s::text[]) AND topic = ANY (%(topics)s::text[])
+    WHERE consumer = ANY (%(consumers)b::text[]) AND topic = ANY (%(topics)b::text[])
         AND key = %(key)s::text AND resolution IS NULL
     ORDER BY id
     LIMIT %(rows_max)s"""

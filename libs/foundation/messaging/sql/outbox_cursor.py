@@ -90,7 +90,7 @@ _ADVANCE_AND_PARK: Final = """
     parked_keys AS (
         INSERT INTO messaging.outbox_parked_keys (topic, key, reason)
         SELECT k.topic, k.key, k.reason
-        FROM held, unnest(%(topics)s::text[], %(keys)s::text[], %(reasons)s::text[])
+        FROM held, unnest(%(topics)b::text[], %(keys)b::text[], %(reasons)b::text[])
             AS k (topic, key, reason)),
     parked_rows AS (
         INSERT INTO messaging.outbox_parked_rows (seq, id, aggregatetype, aggregateid, type, topic,
@@ -99,8 +99,8 @@ _ADVANCE_AND_PARK: Final = """
         SELECT o.seq, o.id, o.aggregatetype, o.aggregateid, o.type, o.topic, o.partition, o.source,
             o.sequence, o.occurred_at, o.traceparent, o.payload, o.replay_request, p.error,
             p.error_code, p.fingerprint, num_nonnulls(p.error)
-        FROM held, unnest(%(seq)s::bigint[], %(error)s::text[], %(error_code)s::text[],
-            %(fingerprint)s::text[]) AS p (seq, error, error_code, fingerprint)
+        FROM held, unnest(%(seq)b::bigint[], %(error)b::text[], %(error_code)b::text[],
+            %(fingerprint)b::text[]) AS p (seq, error, error_code, fingerprint)
         CROSS JOIN LATERAL (
             SELECT * FROM messaging.outbox AS found WHERE found.seq = p.seq OFFSET 0) AS o),
     attempts AS (
@@ -108,9 +108,9 @@ _ADVANCE_AND_PARK: Final = """
             error_code, error_type, frame, error, fingerprint)
         SELECT p.seq, %(process)s::text, %(release)s::text, 'failed', p.error_class, p.error_code,
             p.error_type, p.frame, p.error, p.fingerprint
-        FROM held, unnest(%(seq)s::bigint[], %(error)s::text[], %(error_class)s::text[],
-            %(error_code)s::text[], %(error_type)s::text[], %(frame)s::text[],
-            %(fingerprint)s::text[])
+        FROM held, unnest(%(seq)b::bigint[], %(error)b::text[], %(error_class)b::text[],
+            %(error_code)b::text[], %(error_type)b::text[], %(frame)b::text[],
+            %(fingerprint)b::text[])
             AS p (seq, error, error_class, error_code, error_type, frame, fingerprint)
         WHERE p.error IS NOT NULL)
     INSERT INTO messaging.outbox_cursor

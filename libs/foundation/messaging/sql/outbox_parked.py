@@ -49,7 +49,7 @@ _SETTLE: Final = """
         SELECT epoch FROM messaging.relay_leases
         WHERE name = 'outbox' AND epoch = %(epoch)s FOR SHARE),
     page AS (
-        SELECT r.seq, r.outcome FROM held, unnest(%(seqs)s::bigint[], %(outcomes)s::text[])
+        SELECT r.seq, r.outcome FROM held, unnest(%(seqs)b::bigint[], %(outcomes)b::text[])
             AS r (seq, outcome)),
     resolved AS (
         UPDATE messaging.outbox_parked_rows AS r

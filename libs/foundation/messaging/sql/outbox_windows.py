@@ -112,7 +112,7 @@ _PLAN: Final = f"""
     LIMIT %(runs_max)s"""  # noqa: S608  # Both names are literals of this module.
 
 _READ_RUNS: Final = f"""
-    SELECT {_COLUMNS} FROM unnest(%(first_seqs)s::bigint[], %(last_seqs)s::bigint[])
+    SELECT {_COLUMNS} FROM unnest(%(first_seqs)b::bigint[], %(last_seqs)b::bigint[])
         AS run (first_seq, last_seq)
     CROSS JOIN LATERAL (
         SELECT * FROM messaging.outbox AS o

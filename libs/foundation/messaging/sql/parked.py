@@ -53,7 +53,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 # FOR SHARE: a wave and the release of a key exclude each other, waves do not.
 _SHARE: Final = """
     SELECT key FROM messaging.parked_keys
-    WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND key = ANY(%(keys)s::text[])
+    WHERE consumer = %(consumer)s::text AND topic = %(topic)s::text AND key = ANY(%(keys)b::text[])
     ORDER BY key
     FOR SHARE"""
 
@@ -68,9 +68,9 @@ _INSERT: Final = """
         type, headers, body, error_code, error, attempts, fingerprint)
     SELECT %(consumer)s::text, %(topic)s::text, key, partition, log_offset, event_id, type,
         headers::jsonb, body, error_code, error, attempts, fingerprint
-    FROM unnest(%(key)s::text[], %(partition)s::int[], %(log_offset)s::bigint[],
-        %(event_id)s::uuid[], %(type)s::text[], %(headers)s::text[], %(body)s::bytea[],
-        %(error_code)s::text[], %(error)s::text[], %(attempts)s::int[], %(fingerprint)s::text[])
+    FROM unnest(%(key)b::text[], %(partition)b::int[], %(log_offset)b::bigint[],
+        %(event_id)b::uuid[], %(type)b::text[], %(headers)b::text[], %(body)b::bytea[],
+        %(error_code)b::text[], %(error)b::text[], %(attempts)b::int[], %(fingerprint)b::text[])
         WITH ORDINALITY AS new (key, partition, log_offset, event_id, type, headers, body,
             error_code, error, attempts, fingerprint, position)
     ORDER BY position
@@ -97,7 +97,7 @@ _OPEN: Final = """
 _RESOLVE: Final = """
     UPDATE messaging.parked_messages
     SET resolution = %(resolution)s::text, resolved_at = now()
-    WHERE id = ANY(%(ids)s::bigint[])"""
+    WHERE id = ANY(%(ids)b::bigint[])"""
 
 _FAILED: Final = """
     UPDATE messaging.parked_messages

@@ -49,10 +49,10 @@ _ADD: Final = """
         error_class, error_code, error_type, frame, error, fingerprint)
     SELECT message_id, at, process, release, request_id, outcome, error_class, error_code,
         error_type, frame, error, fingerprint
-    FROM unnest(%(message_id)s::bigint[], %(at)s::timestamptz[], %(process)s::text[],
-        %(release)s::text[], %(request_id)s::uuid[], %(outcome)s::text[], %(error_class)s::text[],
-        %(error_code)s::text[], %(error_type)s::text[], %(frame)s::text[], %(error)s::text[],
-        %(fingerprint)s::text[])
+    FROM unnest(%(message_id)b::bigint[], %(at)b::timestamptz[], %(process)b::text[],
+        %(release)b::text[], %(request_id)b::uuid[], %(outcome)b::text[], %(error_class)b::text[],
+        %(error_code)b::text[], %(error_type)b::text[], %(frame)b::text[], %(error)b::text[],
+        %(fingerprint)b::text[])
         WITH ORDINALITY AS new (message_id, at, process, release, request_id, outcome, error_class,
             error_code, error_type, frame, error, fingerprint, position)
     ORDER BY position"""
@@ -61,7 +61,7 @@ _OF: Final = """
     SELECT coalesce(message_id, outbox_seq) AS position, at, process, release, request_id, outcome,
         error_class, error_code, error_type, frame, error, fingerprint
     FROM messaging.parked_attempts
-    WHERE message_id = ANY(%(message_ids)s::bigint[]) OR outbox_seq = ANY(%(seqs)s::bigint[])
+    WHERE message_id = ANY(%(message_ids)b::bigint[]) OR outbox_seq = ANY(%(seqs)b::bigint[])
     ORDER BY id
     LIMIT %(limit)s"""
 

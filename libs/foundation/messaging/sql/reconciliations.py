@@ -58,7 +58,7 @@ _ROWS: Final = """
         FROM messaging.outbox
         WHERE written_at >= %(since)s::timestamptz AND written_at < %(until)s::timestamptz
             AND (written_at, seq) > (%(since)s::timestamptz, %(after_seq)s::bigint)
-            AND topic = ANY (%(topics)s::text[])
+            AND topic = ANY (%(topics)b::text[])
         ORDER BY written_at, seq LIMIT %(rows_max)s) AS o
     ORDER BY o.written_at, o.seq"""
 
@@ -68,9 +68,9 @@ _KNOWN: Final = """
         SELECT id FROM messaging.outbox
         WHERE written_at >= %(since)s::timestamptz AND written_at < %(until)s::timestamptz
         OFFSET 0) AS passed
-    WHERE id = ANY (%(ids)s::uuid[])
+    WHERE id = ANY (%(ids)b::uuid[])
     UNION
-    SELECT id FROM messaging.outbox_parked_rows WHERE id = ANY (%(ids)s::uuid[])"""
+    SELECT id FROM messaging.outbox_parked_rows WHERE id = ANY (%(ids)b::uuid[])"""
 
 
 async def published(connection: Connection) -> Published | None:

@@ -99,9 +99,9 @@ _MATCHING: Final = """
         FROM messaging.outbox WHERE seq > %(after_seq)s AND seq <= %(page_end)s OFFSET 0) AS o
     WHERE o.replay_request IS NULL
         AND o.written_at >= %(since)s::timestamptz AND o.written_at < %(until)s::timestamptz
-        AND (%(topics)s::text[] = '{}' OR o.topic = ANY (%(topics)s::text[]))
-        AND (%(keys)s::text[] = '{}' OR o.aggregateid = ANY (%(keys)s::text[]))
-        AND (%(types)s::text[] = '{}' OR o.type = ANY (%(types)s::text[]))"""
+        AND (%(topics)b::text[] = '{}' OR o.topic = ANY (%(topics)b::text[]))
+        AND (%(keys)b::text[] = '{}' OR o.aggregateid = ANY (%(keys)b::text[]))
+        AND (%(types)b::text[] = '{}' OR o.type = ANY (%(types)b::text[]))"""
 
 _COUNTS: Final = f"""
     SELECT topic, count(*) FILTER (WHERE is_published AND NOT is_held_back) AS chosen,
@@ -115,12 +115,12 @@ _VERDICTS: Final = f"""
         SELECT * FROM ({_MATCHING}) AS matching WHERE is_published AND NOT is_held_back),
     reader AS (
         SELECT consumer, topic
-        FROM unnest(%(reading)s::text[], %(read)s::text[]) AS r (consumer, topic)),
+        FROM unnest(%(reading)b::text[], %(read)b::text[]) AS r (consumer, topic)),
     judged AS (
         SELECT reader.consumer, chosen.topic, chosen.id, chosen.seq, CASE
             WHEN uuid_extract_version(chosen.id) IS DISTINCT FROM 7 THEN 'refused'
-            WHEN reader.consumer = ANY (%(choosy)s::text[]) AND NOT EXISTS (
-                SELECT FROM unnest(%(handling)s::text[], %(handled)s::text[]) AS h (consumer, type)
+            WHEN reader.consumer = ANY (%(choosy)b::text[]) AND NOT EXISTS (
+                SELECT FROM unnest(%(handling)b::text[], %(handled)b::text[]) AS h (consumer, type)
                 WHERE h.consumer = reader.consumer AND h.type = chosen.type) THEN 'skipped'
             WHEN chosen.id < %(first_id)s::uuid THEN 'refused'
             WHEN mark.is_there THEN 'dropped'
