@@ -7,9 +7,9 @@ import pytest
 
 from libs.testkit.eventually import eventually
 from tests.e2e.books import balanced
+from tests.e2e.commands import orderly
 from tests.e2e.shop import Order, Shop
 from tests.e2e.stack import RunningStack
-from tests.e2e.test_orderly import orderly
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -18,7 +18,7 @@ from tests.integration.messaging.consumer_toys import (
     prompt_settings,
     send,
 )
-from tests.integration.operator.test_orderly import orderly
+from tests.integration.operator.asking import orderly
 
 KEYS = 12
 

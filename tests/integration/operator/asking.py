@@ -1,13 +1,22 @@
 """Runs `orderly` with an operator's rights on a test's database."""
 
+import asyncio
 import json
+import os
 from typing import Any, Final
 
 from libs.testkit.databases import Database
-from tests.integration.operator.test_orderly import orderly
+from libs.testkit.packages import run_package
 
 NOWHERE: Final = "127.0.0.1:9"
 NUMBERED: Final = [(f"k{n % 7}", n) for n in range(1, 101)]
+
+
+async def orderly(*arguments: str, **variables: str) -> tuple[int, str]:
+    """Return the exit status and what was written; of the environment only the settings differ."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("OPERATOR_")}
+    environment = {**kept, "COLUMNS": "200", **variables}
+    return await asyncio.to_thread(run_package, "services.operator", arguments, environment)
 
 
 async def asked(

@@ -12,8 +12,7 @@ from libs.testkit.eventually import eventually
 from libs.testkit.topics import TopicMaker
 from tests.integration.messaging.consumer_toys import ToyTopic
 from tests.integration.messaging.replay_toys import operating, publishing, write
-from tests.integration.operator.asking import NOWHERE, NUMBERED
-from tests.integration.operator.test_orderly import orderly
+from tests.integration.operator.asking import NOWHERE, NUMBERED, orderly
 
 
 async def findings(

@@ -10,7 +10,7 @@ from libs.testkit.databases import Database
 from libs.testkit.eventually import eventually
 from tests.integration.messaging.consumer_toys import Refused, ToyHandler, Toys, definition
 from tests.integration.messaging.parked_toys import CAUSE, ParkedToys
-from tests.integration.operator.test_orderly import orderly
+from tests.integration.operator.asking import orderly
 
 OTHER_CAUSE = "CheckViolation@toys.py:add"
 WHY = ("--reason", "ticket 7", "--by", "ada")

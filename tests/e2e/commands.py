@@ -1,0 +1,18 @@
+"""Runs `orderly` beside a running stack."""
+
+import os
+
+from libs.testkit.packages import run_package
+from tests.e2e.stack import RunningStack
+
+
+def orderly(stack: RunningStack, *arguments: str, database_url: str | None = None) -> str:
+    """Run the command and return what it prints; as the reader in stack.env unless said so."""
+    environment = {
+        **os.environ,
+        "OPERATOR_DATABASE_URL": database_url or stack.database_url,
+        "OPERATOR_KAFKA_BOOTSTRAP_SERVERS": stack.kafka_bootstrap,
+    }
+    status, written = run_package("services.operator", arguments, environment)
+    assert status == 0, written
+    return written
