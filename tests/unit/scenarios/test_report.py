@@ -7,7 +7,14 @@ import pytest
 from loadtests.benchmarks import rounds
 from loadtests.scenarios import page, report
 from loadtests.scenarios.generator import Second, Sent
-from loadtests.scenarios.report import Thresholds, judged, knee_of, memory_growth_mib, thresholds_of
+from loadtests.scenarios.report import (
+    Thresholds,
+    judged,
+    knee_of,
+    memory_growth_mib,
+    memory_peak_mib,
+    thresholds_of,
+)
 from loadtests.scenarios.run import Outcome, Step
 from loadtests.scenarios.sampler import Sample
 from loadtests.scenarios.scenario import scenarios
@@ -21,6 +28,7 @@ GENEROUS = Thresholds(
     lost_share=0.1,
     settled_s=10,
     memory_growth_mib=10,
+    memory_peak_mib=100,
     broken_invariants=0,
 )
 
@@ -93,6 +101,16 @@ def test_the_knee_is_the_last_step_that_held() -> None:
     assert (knee.rate, knee.next_rate) == (100, 130)
     assert next(iter(knee.busiest)) == "api"
     assert next(iter(knee.longest)) == "outbox"
+
+
+def test_memory_is_watched_of_all_processes_but_the_servers() -> None:
+    samples = [
+        Sample(at_s=1, memory_mib={"api": 50, "relay": 90, "kafka": 400}),
+        Sample(at_s=2, memory_mib={"api": 60, "relay": 40, "kafka": 800}),
+    ]
+
+    assert memory_peak_mib(samples) == 90
+    assert memory_growth_mib(samples) == 10
 
 
 def test_memory_growth_is_of_the_process_that_grew_most() -> None:
