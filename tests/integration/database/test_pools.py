@@ -86,7 +86,7 @@ async def test_a_pool_whose_queue_filled_up_without_a_server_recovers(
         url=database.url, pool_size_max=1, pool_waiting_max=2, pool_wait_timeout_ms=50
     )
     async with open_pool(settings, "without a server") as pool:
-        await backend(pool)
+        await pool.wait()
         with closed_to_everybody(database):
             await eventually(lambda: outcome(pool), lambda seen: seen is TooManyRequests)
             failed = pool.get_stats()["connections_errors"]
