@@ -54,7 +54,9 @@ def private_folder(wanted: Path, account: Account | None) -> Path:
         wanted.unlink()
     if not wanted.exists() and account is not None and not reachable(wanted.parent, account):
         outside = OUTSIDE / "state" / hashlib.sha256(str(wanted).encode()).hexdigest()[:16]
-        outside.mkdir(parents=True, exist_ok=True)
+        # A clone that was deleted and made again in the same place must not find the old data.
+        shutil.rmtree(outside, ignore_errors=True)
+        outside.mkdir(parents=True)
         wanted.symlink_to(outside, target_is_directory=True)
     wanted.mkdir(exist_ok=True)
     folder = wanted.resolve()
