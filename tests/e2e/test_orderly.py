@@ -1,7 +1,6 @@
 """The `orderly` command as a person runs it beside a running stack."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from libs.testkit.eventually import eventually
 from tests.e2e.books import balanced, settled
+from tests.e2e.commands import environment_of
 from tests.e2e.shop import Shop
 from tests.e2e.stack import RunningStack
 
@@ -27,12 +27,8 @@ _EFFECTS: Final = """
 
 
 def orderly(stack: RunningStack, *arguments: str, database_url: str | None = None) -> str:
-    """Run the command and return what it prints; as the reader in stack.env unless said so."""
-    environment = {
-        **os.environ,
-        "OPERATOR_DATABASE_URL": database_url or stack.database_url,
-        "OPERATOR_KAFKA_BOOTSTRAP_SERVERS": stack.kafka_bootstrap,
-    }
+    """Run the installed command and return what it prints."""
+    environment = environment_of(stack, database_url)
     done = subprocess.run(
         [_ORDERLY, *arguments], env=environment, capture_output=True, text=True, check=False
     )

@@ -21,6 +21,11 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_PATIENCE_S", 60)
 
 
+@pytest.fixture
+def impatience(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE_S", 0)
+
+
 class Transactions:
     """Stands for the database: each transaction ends when it is let go; poisoned keys fail it."""
 
@@ -128,10 +133,8 @@ async def test_company_waits_for_the_transaction_under_way_though_a_turn_is_free
     assert transactions.begun == [(_WAVE, ["a"]), (_WAVE, ["b", "c"])]
 
 
-async def test_company_has_a_free_turn_after_a_moment_when_the_other_is_held_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE_S", 0)
+@pytest.mark.usefixtures("impatience")
+async def test_company_has_a_free_turn_after_a_moment_when_the_other_is_held_up() -> None:
     transactions = Transactions(held_up="a")
     lanes = Lanes(transactions, at_once_max=2)
     await lanes.begin("a")
@@ -143,10 +146,8 @@ async def test_company_has_a_free_turn_after_a_moment_when_the_other_is_held_up(
     assert await lanes.outcomes() == [["a"], ["b"]]
 
 
-async def test_who_lost_patience_while_no_turn_was_free_has_the_next_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE_S", 0)
+@pytest.mark.usefixtures("impatience")
+async def test_who_lost_patience_while_no_turn_was_free_has_the_next_one() -> None:
     transactions = Transactions(held_up="a")
     lanes = Lanes(transactions, at_once_max=2)
     await lanes.begin("a")

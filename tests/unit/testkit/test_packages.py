@@ -1,14 +1,17 @@
 """A package that runs again and again is each time a process of its own."""
 
-import os
-
 from libs.testkit.packages import run_package
 
+# The package that other tests run too: whichever is first is the one that is loaded beforehand.
+PACKAGE = "services.operator"
+AWAY = {"OPERATOR_DATABASE_URL": "postgresql://me@127.0.0.1:1/none"}
 
-def test_a_run_has_its_own_arguments_environment_and_exit_status() -> None:
-    good, said = run_package("ensurepip", ["--help"], {**os.environ, "COLUMNS": "60"})
-    bad, complaint = run_package("ensurepip", ["--no-such-option"], dict(os.environ))
 
-    assert (good, bad) == (0, 2)
-    assert max(len(line) for line in said.splitlines()) <= 60
-    assert "unrecognized arguments: --no-such-option" in complaint
+def test_each_run_has_its_own_arguments_environment_and_exit_status() -> None:
+    unsettled, complaint = run_package(PACKAGE, ["outbox", "status"], {})
+    away, _ = run_package(PACKAGE, ["outbox", "status"], AWAY)
+    told, _ = run_package(PACKAGE, ["--version"], {})
+    again, _ = run_package(PACKAGE, ["outbox", "status"], {})
+
+    assert (unsettled, away, told, again) == (78, 69, 0, 78)
+    assert "OPERATOR_DATABASE_URL is missing" in complaint
