@@ -1,6 +1,6 @@
 """What a poll costs must not depend on the history, whatever plan the server keeps."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Final
@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from libs.foundation.database.connections import Connection, open_connection
 from libs.foundation.database.transaction import fetch, transaction
+from libs.foundation.messaging.relay.cursor import Position
+from libs.foundation.messaging.relay.windows import Limits, open_windows
 from libs.foundation.messaging.sql import outbox_status, outbox_windows
 from libs.testkit.databases import Database
 from tests.integration.messaging.relay_harness import RELAY, settings_of, writing
@@ -120,3 +122,35 @@ async def test_no_read_walks_through_the_history(database: Database) -> None:
     assert [run.rows for run in runs] == [8, 8, 4]
     assert max(blocks) < BLOCKS_MAX
     assert touched[-1].scanned_rows == touched[0].scanned_rows
+
+
+async def test_a_poll_after_which_nobody_has_committed_reads_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(window_rows_max=100, window_bytes_max=10**6, backlog_rows_max=1_000)
+    async with writing(database) as writer, reading(database) as relay:
+        passed = await outbox_windows.snapshot(relay)
+        async with open_windows(relay, Position(prev=passed), limits) as windows:
+            touched = [await look(relay)]
+            with monkeypatch.context() as quiet:
+                # Other databases of the server commit too: here, for two polls, nobody does.
+                quiet.setattr(outbox_windows, "snapshot", _always(passed))
+                assert await windows.next() is None
+                touched.append(await look(relay))
+                assert await windows.next() is None
+                touched.append(await look(relay))
+            await append(writer, 3)
+            found = await windows.next()
+
+    blocks = [after.blocks - before.blocks for before, after in pairwise(touched)]
+    assert blocks[0] > 0
+    assert blocks[1] == 0
+    assert found is not None
+    assert len(found.rows) == 3
+
+
+def _always(snapshot: str) -> Callable[[Connection], Awaitable[str]]:
+    async def answer(_connection: Connection) -> str:
+        return snapshot
+
+    return answer

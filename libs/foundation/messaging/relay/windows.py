@@ -54,6 +54,7 @@ class WindowReader:
         self._position = committed
         self._limits = limits
         self._backlog: _Backlog | None = None
+        self._nothing_in: str | None = None
         self._ahead: asyncio.Task[Window | None] | None = None
 
     async def next(self) -> Window | None:
@@ -78,6 +79,9 @@ class WindowReader:
             return await self._read_backlog(self._backlog)
         at = self._position
         cur = at.cur or await outbox_windows.snapshot(self._connection)
+        if cur == self._nothing_in:
+            # Nobody has committed since: an idle poll does not look into the partitions again.
+            return None
         page = await outbox_windows.read(
             self._connection,
             at.prev,
@@ -98,6 +102,7 @@ class WindowReader:
         before what is published, and no partition could be dropped until the next row.
         """
         if not rows and self._position.cur is None:
+            self._nothing_in = cur
             return None
         self._position = Position(prev=cur)
         return Window(rows, self._position)
