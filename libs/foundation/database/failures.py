@@ -3,6 +3,7 @@
 from typing import Final
 
 import psycopg
+from psycopg.errors import CheckViolation
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 # Connection lost, a cached plan overtaken by a migration, a transaction ended by the server,
@@ -23,7 +24,7 @@ def is_environment(error: BaseException) -> bool:
         return False
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return error.sqlstate[:2] in _ENVIRONMENT_CLASSES
+    return error.sqlstate[:2] in _ENVIRONMENT_CLASSES or _lacks_partition(error)
 
 
 def is_data(error: BaseException) -> bool:
@@ -33,7 +34,19 @@ def is_data(error: BaseException) -> bool:
     if error.sqlstate is None:
         # psycopg refuses some values (NUL in text) before the server sees them.
         return isinstance(error, psycopg.DataError)
-    return error.sqlstate[:2] in _DATA_CLASSES
+    return error.sqlstate[:2] in _DATA_CLASSES and not _lacks_partition(error)
+
+
+def _lacks_partition(error: psycopg.Error) -> bool:
+    """Say whether a row found no partition, which somebody has yet to make.
+
+    PostgreSQL reports it as a violated check of that table, but of no constraint.
+    """
+    return (
+        isinstance(error, CheckViolation)
+        and error.diag.table_name is not None
+        and error.diag.constraint_name is None
+    )
 
 
 def is_connection_lost(error: BaseException) -> bool:

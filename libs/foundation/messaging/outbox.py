@@ -5,7 +5,6 @@ from typing import ClassVar, Final, Protocol
 
 import msgspec
 from msgspec import Struct
-from psycopg.errors import CheckViolation, InsufficientResources
 
 from libs.foundation.clock import utc_now
 from libs.foundation.database.transaction import Locked, Transaction
@@ -72,29 +71,15 @@ class MessageTooLargeError(AppError):
     code = "message-too-large"
 
 
-class OutboxPartitionMissing(InsufficientResources):
-    """No partition takes rows of this hour; the relay makes it. It says nothing about the message.
-
-    As the violation PostgreSQL reports, it would park what a consumer was handling.
-    """
-
-
 async def append(tx: Transaction, locked: Locked[Aggregate], outgoing: Sequence[Outgoing]) -> None:
     """Append `outgoing` in order; every subject must be one of the `locked` aggregates.
 
-    Raises NotLockedError and MessageTooLargeError before anything is written, and
-    OutboxPartitionMissing when nothing can be.
+    Raises NotLockedError and MessageTooLargeError before anything is written.
     """
     if not outgoing:
         return
     held = {aggregate.aggregate_id for aggregate in locked}
-    rows = [_row(item, held) for item in outgoing]
-    try:
-        await outbox.insert(tx, rows)
-    except CheckViolation as error:
-        if error.diag.table_name != "outbox":
-            raise
-        raise OutboxPartitionMissing("no partition of messaging.outbox for now") from error
+    await outbox.insert(tx, [_row(item, held) for item in outgoing])
 
 
 def _row(item: Outgoing, held: set[str]) -> outbox.NewRow:
