@@ -17,7 +17,7 @@ from libs.domain.payments.sql import dispatch
 from libs.foundation.clock import utc_now
 from libs.foundation.database.connections import Pool
 from libs.foundation.database.failures import is_environment
-from libs.foundation.database.transaction import transaction
+from libs.foundation.database.transaction import Transaction
 from libs.foundation.messaging.definitions import Stopping
 from libs.foundation.messaging.pausing import pause
 from libs.foundation.observability.logs import get_logger
@@ -114,7 +114,9 @@ class Dispatcher:
         now = self._clock()
         recover_at = now + timedelta(milliseconds=self._settings.recovery_ms)
         try:
-            async with transaction(self._pool) as tx:
+            async with self._pool.connection() as connection:
+                # One statement is a transaction of its own.
+                tx = Transaction(connection)
                 return await dispatch.claim(tx, self._provider.name, room, now, recover_at)
         except Exception as error:
             if not is_environment(error):
