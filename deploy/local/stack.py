@@ -39,6 +39,7 @@ class Stack:
         overrides: Mapping[str, str] | None = None,
     ) -> None:
         self._layout = layout
+        self._report = report
         self._environ = {**environ, STACK_VARIABLE: str(layout.folder)}
         self._table = table
         self._overrides = overrides or {}
@@ -196,10 +197,17 @@ class Stack:
         return environment_of(process, self._known, self._environ, self._overrides)
 
     def _save(self) -> None:
-        """Write down what runs; the addresses only once all of it is ready."""
-        recorded.save(self._layout, self._state)
-        if self._state.phase is Phase.READY:
-            stack_environment.write(self._layout, self._published(), self._state.processes)
+        """Write down what runs; the addresses only once all of it is ready.
+
+        On a full disk, or in a folder that is gone, what runs is watched and stopped all the same:
+        only those who read the file do not learn of it.
+        """
+        try:
+            recorded.save(self._layout, self._state)
+            if self._state.phase is Phase.READY:
+                stack_environment.write(self._layout, self._published(), self._state.processes)
+        except OSError as error:
+            self._report(f"the state of the stack was not written down: {error}")
 
     def _published(self) -> dict[str, str]:
         return {

@@ -76,6 +76,18 @@ async def test_down_leaves_no_process_of_a_stack_whose_supervisor_was_killed(
     assert identity.started_with_variable(STACK_VARIABLE, str(layout.folder)) == []
 
 
+async def test_a_stack_whose_folder_is_gone_leaves_no_process(
+    layout: Layout, table: Table, tmp_path: Path
+) -> None:
+    aside = tmp_path / "aside"
+    async with Stack.started(layout.folder, table=table):
+        layout.folder.rename(aside)
+    left = identity.started_with_variable(STACK_VARIABLE, str(layout.folder))
+    aside.rename(layout.folder)  # Its storage may lie elsewhere, and is removed through it.
+
+    assert left == []
+
+
 async def test_two_stacks_run_side_by_side(layout: Layout, other_layout: Layout) -> None:
     servers_only = Table(setup=(), processes=())
 
