@@ -8,9 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 _LOOPBACK: Final = "127.0.0.1"
 _CHUNK_BYTES: Final = 65_536
-_COMMIT: Final = b"COMMIT\x00"  # The text of a message of the wire protocol, in either form.
-# Asks for the answers to all that was sent; a pipeline would send it in a later chunk.
-_SYNC: Final = b"S\x00\x00\x00\x04"
+_COMMIT: Final = b"Q\x00\x00\x00\x0bCOMMIT\x00"  # A simple query of the wire protocol.
 
 
 class CommitProxy:
@@ -76,7 +74,7 @@ class CommitProxy:
                 self._answers_to_lose -= 1
                 backward.cancel()
                 await asyncio.wait([backward])
-            server_writer.write(chunk + _SYNC if loses_answer else chunk)
+            server_writer.write(chunk)
             await server_writer.drain()
             if loses_answer:
                 return

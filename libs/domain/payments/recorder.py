@@ -89,7 +89,7 @@ class Recorder:
         while rest:
             first = {attempted.order_id: attempted for attempted in reversed(rest)}
             batch = list(first.values())
-            async with transaction(self._pool, deferred=True) as tx:
+            async with transaction(self._pool) as tx:
                 changed = await record_outcomes(tx, batch, self._clock(), self._patience)
             for operation in changed:
                 if not operation.resolvable:

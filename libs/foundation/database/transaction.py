@@ -1,13 +1,11 @@
 """A transaction is a value: who holds one may write, and only the edge that opened it commits."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import LiteralString, TypeVar, overload
 
 import msgspec
-import psycopg
-from psycopg import AsyncConnection, AsyncPipeline
-from psycopg.pq import TransactionStatus
+from psycopg import AsyncConnection
 
 from libs.foundation.database.connections import Connection, Pool
 
@@ -42,9 +40,8 @@ class Locked(Sequence[T_co]):
 class Transaction:
     """Statements inside one open transaction; parameters are named, SQL is a literal."""
 
-    def __init__(self, connection: Connection, pipeline: AsyncPipeline | None = None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._pipeline = pipeline
 
     async def fetch(self, row_type: type[T], sql: LiteralString, **params: object) -> list[T]:
         """Return every row as `row_type`: a Struct by column name, else the first column."""
@@ -55,16 +52,10 @@ class Transaction:
         rows = await fetch(self._connection, row_type, sql, **params)
         return rows[0] if rows else None
 
-    async def execute(self, sql: LiteralString, **params: object) -> None:
-        """Run a statement whose result nobody needs; a deferred transaction only sends it."""
-        await self._connection.cursor(binary=True).execute(sql, params)
-
-    async def execute_counted(self, sql: LiteralString, **params: object) -> int:
+    async def execute(self, sql: LiteralString, **params: object) -> int:
         """Run a statement and return the number of rows it touched."""
         cursor = self._connection.cursor(binary=True)
         await cursor.execute(sql, params)
-        if self._pipeline is not None:
-            await self._pipeline.sync()
         return cursor.rowcount
 
 
@@ -83,53 +74,11 @@ async def fetch(
 
 
 @asynccontextmanager
-async def transaction(
-    source: Pool | Connection, *, deferred: bool = False
-) -> AsyncGenerator[Transaction]:
-    """Open a transaction; commit at the end of the block, roll back if it raises.
-
-    `deferred` sends BEGIN, each `execute` and COMMIT without waiting for their results: they
-    travel with the next `fetch`, and the last ones with the commit. What one of them raises
-    comes out of that `fetch` or of the end of the block, with a traceback that leads there.
-    """
-    opened = _deferred if deferred else _at_once
+async def transaction(source: Pool | Connection) -> AsyncGenerator[Transaction]:
+    """Open a transaction; commit at the end of the block, roll back if it raises."""
     if isinstance(source, AsyncConnection):
-        async with opened(source) as tx:
-            yield tx
+        async with source.transaction():
+            yield Transaction(source)
         return
-    async with source.connection() as connection, opened(connection) as tx:
-        yield tx
-
-
-@asynccontextmanager
-async def _at_once(connection: Connection) -> AsyncGenerator[Transaction]:
-    async with connection.transaction():
+    async with source.connection() as connection, connection.transaction():
         yield Transaction(connection)
-
-
-@asynccontextmanager
-async def _deferred(connection: Connection) -> AsyncGenerator[Transaction]:
-    if connection.info.transaction_status is not TransactionStatus.IDLE:
-        raise RuntimeError("a transaction is open on this connection")
-    try:
-        async with connection.pipeline() as pipeline, _answered(pipeline):
-            await connection.execute("BEGIN", prepare=False)
-            yield Transaction(connection, pipeline)
-            await connection.execute("COMMIT", prepare=False)
-    except BaseException:
-        # Outside the pipeline: within, psycopg would go on using statements that it then drops.
-        with suppress(psycopg.Error):
-            await connection.rollback()
-        raise
-
-
-@asynccontextmanager
-async def _answered(pipeline: AsyncPipeline) -> AsyncGenerator[None]:
-    """Wait for what was sent; after a failure the server skips it, and that says nothing new."""
-    try:
-        yield
-        await pipeline.sync()
-    except BaseException:
-        with suppress(psycopg.Error):
-            await pipeline.sync()
-        raise

@@ -123,7 +123,7 @@ class Flush(Generic[C]):
     async def _attempt(self, entries: Sequence[Entry[C]]) -> None:
         commit_sent = False
         try:
-            async with transaction(self._pool, deferred=True) as tx:
+            async with transaction(self._pool) as tx:
                 outcomes = await self._outcomes(tx, entries)
                 commit_sent = True
         except psycopg.Error as error:

@@ -159,7 +159,7 @@ async def sign_of_life(
 
 async def finish(tx: Transaction, id_: UUID, outcome: str) -> bool:
     """End a comparison; False if it was given up before."""
-    return await tx.execute_counted(_FINISH, id=id_, outcome=outcome) > 0
+    return await tx.execute(_FINISH, id=id_, outcome=outcome) > 0
 
 
 async def note(tx: Transaction, id_: UUID, differences: Sequence[Difference]) -> None:

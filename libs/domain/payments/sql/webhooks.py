@@ -96,7 +96,7 @@ async def note(tx: Transaction, provider: str, read: Sequence[Read]) -> None:
 
 async def expire(tx: Transaction, before: datetime, webhooks_max: int) -> int:
     """Delete some webhooks that were processed before; return how many."""
-    return await tx.execute_counted(_EXPIRE, before=before, webhooks_max=webhooks_max)
+    return await tx.execute(_EXPIRE, before=before, webhooks_max=webhooks_max)
 
 
 async def backlog(pool: Pool, provider: str) -> Backlog:

@@ -5,11 +5,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 from msgspec import Struct
 
 from libs.foundation.database.connections import Pool
-from libs.foundation.database.failures import is_environment
 from libs.foundation.database.transaction import Transaction, transaction
 from libs.foundation.ids import new_id
 from libs.foundation.messaging import inbox, parking
@@ -82,19 +80,10 @@ class Effects:
 
     async def _handle(self, wave_type: str, items: Sequence[Item]) -> Handled:
         with wave_span(self._consumer, wave_type, items):
-            try:
-                handled = await self._attempt(wave_type, items, deferred=True)
-            except psycopg.Error as error:
-                if len(items) > 1 or is_environment(error):
-                    raise
-                # It may be parked for this: statement by statement, the error tells its place.
-                handled = await self._attempt(wave_type, items, deferred=False)
+            async with self._transaction() as tx:
+                handled = await self._apply(tx, self._handlers[wave_type], items)
         WAVE_MESSAGES.observe(len(handled.handled))
         return handled
-
-    async def _attempt(self, wave_type: str, items: Sequence[Item], *, deferred: bool) -> Handled:
-        async with self._transaction(deferred=deferred) as tx:
-            return await self._apply(tx, self._handlers[wave_type], items)
 
     async def park(self, item: Item, refusal: Refusal) -> Parked | None:
         """Park a refused message, or queue it; None when another transaction had taken it.
@@ -135,13 +124,10 @@ class Effects:
         return True
 
     @asynccontextmanager
-    async def _transaction(self, *, deferred: bool = False) -> AsyncGenerator[Transaction]:
+    async def _transaction(self) -> AsyncGenerator[Transaction]:
         # A server that is frozen or cut off ends no statement, so the wait ends here.
         with WAVE_SECONDS.time():
-            async with (
-                asyncio.timeout(self._timeout_s),
-                transaction(self._pool, deferred=deferred) as tx,
-            ):
+            async with asyncio.timeout(self._timeout_s), transaction(self._pool) as tx:
                 yield tx
 
     async def _apply(self, tx: Transaction, handler: Handler, items: Sequence[Item]) -> Handled:

@@ -135,7 +135,7 @@ async def server(connection: Connection) -> Server:
 
 async def advance(connection: Connection, row: CursorRow, passed_rows: int) -> bool:
     """Append `row`; False when its epoch no longer holds the lease."""
-    appended = await Transaction(connection).execute_counted(
+    appended = await Transaction(connection).execute(
         _ADVANCE, passed_rows=passed_rows, **_columns(row)
     )
     return appended == 1
@@ -151,7 +151,7 @@ async def advance_and_park(
 ) -> bool:
     """Append `row`, hold back `keys` and copy `rows`, all or nothing; False as in `advance`."""
     return (
-        await Transaction(connection).execute_counted(
+        await Transaction(connection).execute(
             _ADVANCE_AND_PARK,
             topics=[each.topic for each in keys],
             keys=[each.key for each in keys],

@@ -134,10 +134,7 @@ async def insert(
 
 async def park_key(tx: Transaction, consumer: str, topic: str, key: str, reason: str) -> bool:
     """Park `key`; False when it was parked already."""
-    return (
-        await tx.execute_counted(_PARK_KEY, consumer=consumer, topic=topic, key=key, reason=reason)
-        == 1
-    )
+    return await tx.execute(_PARK_KEY, consumer=consumer, topic=topic, key=key, reason=reason) == 1
 
 
 async def release_key(tx: Transaction, consumer: str, topic: str, key: str) -> None:

@@ -213,7 +213,7 @@ async def ask(
     tx: Transaction, request_id: UUID, narrowing: Narrowing, *, of_many: bool, limit: int
 ) -> int:
     """Make the keys that match and are not asked for yet the items of a request; count them."""
-    return await tx.execute_counted(
+    return await tx.execute(
         _ASK, request_id=request_id, of_many=of_many, limit=limit, **_params(narrowing)
     )
 

@@ -31,9 +31,7 @@ async def take(connection: Connection, holder: str, lease_ms: int) -> int | None
 
 async def renew(connection: Connection, epoch: int, lease_ms: int) -> bool:
     """Prolong the lease; False when another epoch has begun."""
-    return (
-        await Transaction(connection).execute_counted(_RENEW, epoch=epoch, lease_ms=lease_ms) == 1
-    )
+    return await Transaction(connection).execute(_RENEW, epoch=epoch, lease_ms=lease_ms) == 1
 
 
 async def release(connection: Connection, epoch: int) -> None:

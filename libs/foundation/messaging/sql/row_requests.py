@@ -132,7 +132,7 @@ async def step(connection: Connection, request_id: UUID, rows_max: int, scanned_
 
 async def stop_asked(connection: Connection, owner: str) -> bool:
     """End a request that somebody wants stopped; False when nobody wants that."""
-    return await Transaction(connection).execute_counted(_STOP, owner=owner) == 1
+    return await Transaction(connection).execute(_STOP, owner=owner) == 1
 
 
 async def listed(connection: Connection, limit: int) -> list[Listed]:

@@ -131,7 +131,7 @@ _GIVE_BACK: Final = """
 
 async def claim_waiting(tx: Transaction, claim: Claimed) -> bool:
     """Claim one key and say whether it is ours; waits for a twin up to the lock timeout."""
-    inserted = await tx.execute_counted(
+    inserted = await tx.execute(
         _CLAIM_WAITING,
         principal=claim.principal,
         method=claim.method,
